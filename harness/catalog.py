@@ -1,0 +1,283 @@
+"""What is there: plugins, definitions, suites and runs, as `bench plugins`, `list` and `describe` tell them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from harness.errors import UnknownName, same_name
+from harness.layout import Column, printed
+from harness.options import Option
+from harness.registry import PLURALS, Entry, Registry
+from harness.registry import KINDS as SPECS
+from harness.settings import level_of, text
+from harness.store import list_runs
+from harness.suite import Suite, draft, seed_range
+from harness.units import one_line
+
+KINDS = tuple(PLURALS)
+
+
+def kind_of(word: str) -> str:
+    """Find the kind that a word names, in the singular or plural; `runs` is one too.
+
+    Raises:
+        UnknownName: none is named so.
+    """
+    words = {same_name(plural): kind for kind, plural in PLURALS.items()}
+    words |= {same_name(kind): kind for kind in PLURALS} | {"runs": "runs", "run": "runs"}
+    if same_name(word) not in words:
+        raise UnknownName("kind", word, [*PLURALS.values(), "runs"])
+    return words[same_name(word)]
+
+
+def rows(registry: Registry, kinds: Sequence[str]) -> list[dict[str, Any]]:
+    """List the definitions of some kinds: kind, name, plugin, package, version, what it is."""
+    found = []
+    for kind in kinds:
+        for name in registry.names(kind):
+            if kind == "suite":
+                suite = registry.suite(name)
+                plugin = registry.suite_plugins.get(same_name(name), suite.origin)
+                found.append({"kind": kind, "name": name, "plugin": plugin, "about": suite.summary})
+            else:
+                found.append(_row(registry.find(kind, name)))
+    return found
+
+
+def table(registry: Registry, kinds: Sequence[str], width: int | None) -> str:
+    """Print the definitions of some kinds."""
+    found = rows(registry, kinds)
+    if not found:
+        return "there are none"
+    return _printed(
+        {
+            "kind": [each["kind"] for each in found],
+            "name": [each["name"] for each in found],
+            "what it is": [each["about"] for each in found],
+            "plugin": [each["plugin"] for each in found],
+        },
+        width,
+    )
+
+
+def plugin_rows(registry: Registry) -> list[dict[str, Any]]:
+    """List the plugins, loaded or broken."""
+    return [
+        {
+            "name": each.name,
+            "named": each.named,
+            "package": each.package,
+            "version": each.version,
+            "definitions": _definitions(registry, each.name),
+            "error": each.error,
+        }
+        for each in registry.plugins
+    ]
+
+
+def plugin_table(registry: Registry, width: int | None) -> str:
+    """Print the plugins, loaded or broken."""
+    found = plugin_rows(registry)
+    return _printed(
+        {
+            "plugin": [each["name"] for each in found],
+            "package": [each["package"] or each["named"] for each in found],
+            "version": [each["version"] or "-" for each in found],
+            "state": [f"broken: {each['error']}" if each["error"] else each["definitions"] for each in found],
+        },
+        width,
+    )
+
+
+def run_rows(results: Path) -> list[dict[str, Any]]:
+    """List the runs of a results folder, the oldest first."""
+    return [
+        {
+            "suite": each.suite,
+            "run": each.id,
+            "created": each.created,
+            "planned": each.planned,
+            "statuses": each.statuses,
+            "path": str(each.path),
+            "error": each.reason,
+        }
+        for each in list_runs(results)
+    ]
+
+
+def run_table(results: Path, width: int | None) -> str:
+    """Print the runs of a results folder."""
+    found = run_rows(results)
+    if not found:
+        return f"there are no runs in {results}"
+    return _printed(
+        {
+            "suite": [each["suite"] for each in found],
+            "run": [each["run"] for each in found],
+            "trials": [_trials_text(each) for each in found],
+        },
+        width,
+    )
+
+
+def description(registry: Registry, name: str) -> dict[str, Any]:
+    """Describe one definition; its options as a JSON schema.
+
+    Raises:
+        UnknownName: nothing is called so, or several kinds have one.
+    """
+    entry = _sought(registry, name)
+    if isinstance(entry, Suite):
+        return {"schema": 1, "kind": "suite", "name": entry.name, "plugin": entry.origin, **_suite(entry)}
+    return {
+        "schema": 1,
+        **_row(entry),
+        "about": _documentation(entry),
+        "source": entry.source,
+        "options": entry.schema.json(),
+    }
+
+
+def description_text(registry: Registry, name: str, width: int | None) -> str:
+    """Print what a definition is, with its options, types and defaults.
+
+    Raises:
+        UnknownName: nothing is called so, or several kinds have one.
+    """
+    entry = _sought(registry, name)
+    if isinstance(entry, Suite):
+        return _suite_text(entry, width)
+    head = f"{entry.kind} {entry.name}, of plugin {entry.plugin.origin}\n\n{_documentation(entry)}\n"
+    options = list(entry.schema.options.values())
+    if not options:
+        return head + "\nno options"
+    return f"{head}\n" + _printed(
+        {
+            "option": [each.name for each in options],
+            "type": [type_text(each.type) for each in options],
+            "default": [_default_text(each) for each in options],
+        },
+        width,
+    )
+
+
+def type_text(type_: Any) -> str:
+    """Print a type with its bounds: `float, from 0, below 1`."""
+    if hasattr(type_, "__metadata__"):
+        bounds = [bound for each in type_.__metadata__ for bound in _bounds(each)]
+        return ", ".join([type_text(get_args(type_)[0]), *bounds])
+    if get_origin(type_) is not None and str(type_).startswith("typing.Literal"):
+        return " or ".join(text(level_of(each)) if not isinstance(each, str) else each for each in get_args(type_))
+    if type_ is type(None):
+        return "none"
+    return getattr(type_, "__name__", str(type_)) if get_origin(type_) is None else str(type_).replace("typing.", "")
+
+
+def _bounds(meta: Any) -> list[str]:
+    words = {"ge": "from", "gt": "above", "le": "up to", "lt": "below"}
+    found = [f"{word} {getattr(meta, name)}" for name, word in words.items() if getattr(meta, name, None) is not None]
+    named = (getattr(meta, "extra", None) or {}).get("names")
+    return [*found, *([f"name of an {named}"] if named else []), *([meta.description] if getattr(meta, "description", None) else [])]
+
+
+def _default_text(option: Option) -> str:
+    return "(needed)" if option.required else text(level_of(option.default) if not isinstance(option.default, str) else option.default)
+
+
+def _sought(registry: Registry, name: str) -> Entry | Suite:
+    kind, sign, rest = name.partition(":")
+    kinds = (kind_of(kind),) if sign else KINDS
+    wanted = rest if sign else name
+    found: list[Entry | Suite] = []
+    for each in kinds:
+        if same_name(wanted) in {same_name(known) for known in registry.names(each)}:
+            found.append(registry.suite(wanted) if each == "suite" else registry.find(each, wanted))
+    if not found:
+        known = [each for kind in kinds for each in registry.names(kind)]
+        raise UnknownName("definition" if not sign else kinds[0], wanted, known)
+    if len(found) > 1:
+        names = [f"{'suite' if isinstance(each, Suite) else each.kind}:{wanted}" for each in found]
+        raise UnknownName("definition", wanted, names, "several kinds have one of that name")
+    return found[0]
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    return {
+        "kind": entry.kind,
+        "name": entry.name,
+        "plugin": entry.plugin.name,
+        "package": entry.plugin.package,
+        "version": entry.plugin.version,
+        "about": _documentation(entry).partition("\n")[0],
+    }
+
+
+def _documentation(entry: Entry) -> str:
+    function = getattr(entry.definition, SPECS[entry.kind].functions[0][0])
+    return inspect.getdoc(function) or ""
+
+
+def _definitions(registry: Registry, plugin: str) -> str:
+    counts = []
+    for kind, plural in PLURALS.items():
+        if kind == "suite":
+            count = sum(owner == plugin for owner in registry.suite_plugins.values())
+        else:
+            count = sum(
+                entry.plugin.name == plugin for (each, _), entry in registry.entries.items() if each == kind
+            )
+        if count:
+            counts.append(f"{count} {plural if count > 1 else kind}")
+    return ", ".join(counts) or "nothing"
+
+
+def _suite(suite: Suite) -> dict[str, Any]:
+    written = draft(suite)
+    return {
+        "about": suite.summary,
+        "seeds": list(seed_range(suite.seeds)),
+        "design": suite.design,
+        "base": {address: text(level) for address, level in written.base.items()},
+        "factors": {address: [text(each) for each in levels] for address, levels in written.factors.items()},
+        "together": [{address: text(each) for address, each in row.items()} for row in written.together],
+        "baseline": None if written.baseline is None else {a: text(each) for a, each in written.baseline.items()},
+    }
+
+
+def _suite_text(suite: Suite, width: int | None) -> str:
+    found = _suite(suite)
+    factors = {address: ", ".join(levels) for address, levels in found["factors"].items()}
+    for place, row in enumerate(found["together"]):
+        factors[f"together {place + 1}"] = ", ".join(f"{address}={each}" for address, each in row.items())
+    head = f"suite {suite.name}, of {suite.origin}\n\n{suite.summary}\n"
+    seeds = f"seeds {', '.join(map(str, found['seeds']))}; design {found['design']}"
+    settings = _printed(
+        {
+            "address": [*found["base"], *factors],
+            "is": ["base"] * len(found["base"]) + ["factor"] * len(factors),
+            "level": [*found["base"].values(), *factors.values()],
+        },
+        width,
+    )
+    return f"{head}\n{seeds}\n\n{settings}"
+
+
+def _trials_text(row: dict[str, Any]) -> str:
+    if row["error"]:
+        return f"unreadable: {row['error']}"
+    done = sum(row["statuses"].values())
+    statuses = ", ".join(f"{status} {count}" for status, count in row["statuses"].items())
+    return f"{done} of {row['planned']}" + (f": {statuses}" if statuses else "")
+
+
+def _printed(columns: dict[str, list[str]], width: int | None) -> str:
+    return printed(
+        [
+            Column(header=header, cells=[one_line(cell, 300) for cell in cells], wraps=place > 0)
+            for place, (header, cells) in enumerate(columns.items())
+        ],
+        width=width,
+    )

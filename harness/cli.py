@@ -1,0 +1,397 @@
+"""The command line: parses, calls, prints. Every error of a user ends here, in one line on stderr."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from harness import __version__
+from harness.errors import BenchError, nearest
+
+if TYPE_CHECKING:
+    from harness.planned import Plan
+    from harness.progress import Progress
+    from harness.session import Places
+    from harness.store import StoredRun
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+INTERRUPTED = 130
+FORMATS = ("table", "markdown", "csv", "json")
+
+
+class _Commands(click.Group):
+    """Commands by name; an unknown one is told with the nearest."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0].replace("_", "-")
+        if name not in self.commands:
+            near = nearest(name, self.commands)
+            hint = f"did you mean {near!r}? " if near else ""
+            known = ", ".join(self.commands)
+            raise click.UsageError(f"unknown command {args[0]!r}: {hint}(known: {known})")
+        return super().resolve_command(ctx, [name, *args[1:]])
+
+
+def shared(command: F) -> F:
+    """Add the options that stand before or after the subcommand."""
+    options = (
+        click.option("-p", "plugins", multiple=True, metavar="PLUGIN", help="MODULE, FILE.py or no:NAME."),
+        click.option("--results", type=click.Path(path_type=Path), help="Folder of runs (BENCH_RESULTS)."),
+        click.option("--data-root", type=click.Path(path_type=Path), help="Folder of data (BENCH_DATA)."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="bench-harness", message="%(prog)s %(version)s")
+@shared
+def bench(plugins: Sequence[str], results: Path | None, data_root: Path | None) -> None:
+    """What did changing this do? Accuracy, throughput and memory of every combination, in one table."""
+
+
+def asks_for_a_plan(command: F) -> F:
+    """Add the arguments of `run` and `plan`."""
+    options = (
+        click.argument("settings", nargs=-1, metavar="[ADDRESS=VALUE,...]..."),
+        click.option("--suite", "suite", metavar="NAME", help="The suite; without it, a sweep of your own."),
+        click.option("--file", "file", type=click.Path(path_type=Path), help="TOML file with suites."),
+        click.option("--seeds", metavar="N|FIRST:END", help="5 plans seeds 0 to 4, 5:10 five more."),
+        click.option("--plan-seed", type=int, default=0, help="Shuffles the order of cases."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@bench.command()
+@asks_for_a_plan
+@click.option("--jobs", type=click.IntRange(min=1), default=1, help="Trials side by side: no verdict on speed.")
+@click.option("--in-process", is_flag=True, help="Train in this process, for debugging.")
+@click.option("--check", is_flag=True, help="Exit 1 where an expectation of the suite does not hold.")
+@click.option("--strict", is_flag=True, help="Count diverged, skipped and unsupported trials as failed.")
+@click.option("--metrics", metavar="A,B", help="Columns of the table.")
+@click.option("--format", "style", type=click.Choice(FORMATS), default="table", help="Of the table.")
+@shared
+@click.pass_context
+def run(ctx: click.Context, /, **given: Any) -> int:
+    """Plan, run, print the table and where it is kept.
+
+    bench run --suite init --seeds 3 dataset=breast_cancer epochs=5,20
+    """
+    from harness import session
+
+    places, progress = _places(ctx, given["file"]), _progress()
+    loaded, plan = _planned(places, given)
+    manner = session.Manner(
+        jobs=given["jobs"],
+        in_process=given["in_process"],
+        strict=given["strict"],
+        check=given["check"],
+        command=sys.argv[1:],
+    )
+    for note in plan.notes:
+        progress.note(note)
+    try:
+        folder = session.run_plan(plan, loaded, places, manner, progress, __version__)
+    finally:
+        progress.close()
+    return _shown_after(folder, given["style"], given["metrics"])
+
+
+@bench.command("plan")
+@asks_for_a_plan
+@click.option("--trials", is_flag=True, help="List the trials in their order.")
+@click.option("--format", "style", type=click.Choice(("table", "json")), default="table")
+@shared
+@click.pass_context
+def plan_command(ctx: click.Context, /, **given: Any) -> int:
+    """Check a plan and tell its size, what is refused or skipped, and the expected time; run nothing."""
+    from harness import preview, session
+
+    places = _places(ctx, given["file"])
+    _, plan = _planned(places, given)
+    if given["style"] == "json":
+        _print_json(plan)
+        return 0
+    expected_s = session.expected_s(plan, places.results)
+    _print(preview.plan_text(plan, expected_s, width=_width(), trials=given["trials"]))
+    return 0
+
+
+@bench.command()
+@click.argument("run_name", metavar="[RUN]", required=False)
+@click.option("--retry", type=click.Choice(("failed",)), help="Try trials that broke again.")
+@click.option("--force", is_flag=True, help="Go on though versions or sources differ.")
+@click.option("--metrics", metavar="A,B", help="Columns of the table.")
+@click.option("--format", "style", type=click.Choice(FORMATS), default="table", help="Of the table.")
+@shared
+@click.pass_context
+def resume(ctx: click.Context, /, **given: Any) -> int:
+    """Go on with an unfinished run; a finished one trains nothing and prints its table."""
+    from harness import session, store
+
+    folder = store.find_run(_places(ctx).results, given["run_name"])
+    progress = _progress()
+    try:
+        session.resume_run(
+            folder,
+            progress,
+            __version__,
+            retry=given["retry"] == "failed",
+            force=given["force"],
+            command=sys.argv[1:],
+        )
+    finally:
+        progress.close()
+    return _shown_after(folder, given["style"], given["metrics"])
+
+
+@bench.command()
+@click.argument("run_name", metavar="[RUN]", required=False)
+@click.option("--format", "style", type=click.Choice(FORMATS), default="table")
+@click.option("--metrics", metavar="A,B", help="Columns of the table.")
+@click.option("--trials", is_flag=True, help="A row a trial.")
+@shared
+@click.pass_context
+def show(ctx: click.Context, /, **given: Any) -> int:
+    """Print the table of a run: a path, an id, a suite's latest; without RUN, the latest of all."""
+    from harness import store
+
+    stored = store.read_run(store.find_run(_places(ctx).results, given["run_name"]))
+    _print_notes(stored)
+    _print_run(stored, given["style"], given["metrics"], trials=given["trials"])
+    return 0
+
+
+@bench.command()
+@click.option("--format", "style", type=click.Choice(("table", "json")), default="table")
+@shared
+@click.pass_context
+def plugins(ctx: click.Context, /, **given: Any) -> int:
+    """List the plugins, loaded or broken, with package and version."""
+    from harness import catalog, session
+
+    registry = session.load_all(_places(ctx)).registry
+    if given["style"] == "json":
+        _print_json({"schema": 1, "plugins": catalog.plugin_rows(registry)})
+    else:
+        _print(catalog.plugin_table(registry, _width()))
+    return 0
+
+
+@bench.command("list")
+@click.argument("kind", required=False)
+@click.option("--file", "file", type=click.Path(path_type=Path), help="TOML file with suites.")
+@click.option("--format", "style", type=click.Choice(("table", "json")), default="table")
+@shared
+@click.pass_context
+def list_command(ctx: click.Context, /, kind: str | None, **given: Any) -> int:
+    """List definitions (all, or of one KIND), or with `runs` what lies in the results folder."""
+    from harness import catalog, session
+
+    places = _places(ctx, given["file"])
+    if kind is not None and nearest_kind(kind) == "runs":
+        rows = catalog.run_rows(places.results)
+        if given["style"] == "json":
+            _print_json({"schema": 1, "runs": rows})
+        else:
+            _print(catalog.run_table(places.results, _width()))
+        return 0
+    registry = session.load_all(places).registry
+    kinds = catalog.KINDS if kind is None else (nearest_kind(kind),)
+    if given["style"] == "json":
+        _print_json({"schema": 1, "definitions": catalog.rows(registry, kinds)})
+    else:
+        _print(catalog.table(registry, kinds, _width()))
+    return 0
+
+
+@bench.command()
+@click.argument("name")
+@click.option("--file", "file", type=click.Path(path_type=Path), help="TOML file with suites.")
+@click.option("--format", "style", type=click.Choice(("table", "json")), default="table")
+@shared
+@click.pass_context
+def describe(ctx: click.Context, /, name: str, **given: Any) -> int:
+    """Tell a definition's options, types, defaults and docstring; `NAME` or `KIND:NAME`."""
+    from harness import catalog, session
+
+    registry = session.load_all(_places(ctx, given["file"])).registry
+    if given["style"] == "json":
+        _print_json(catalog.description(registry, name))
+    else:
+        _print(catalog.description_text(registry, name, _width()))
+    return 0
+
+
+def nearest_kind(kind: str) -> str:
+    """Find the kind that a word names: `models`, `model`.
+
+    Raises:
+        UnknownName: none is named so.
+    """
+    from harness.catalog import kind_of
+
+    return kind_of(kind)
+
+
+def main() -> None:
+    """Run the command; end with its exit code.
+
+    0 fine; 1 a regression or a failed expectation; 2 the user's mistake; 3 some trial broke;
+    4 no trial ended ok or diverged; 130 interrupted.
+    """
+    for number in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, number):
+            signal.signal(getattr(signal, number), _interrupt)
+    try:
+        code = bench.main(prog_name="bench", standalone_mode=False)
+    except click.ClickException as error:
+        code = _told(error.format_message())
+    except BenchError as error:
+        code = _told(str(error))
+    except (KeyboardInterrupt, click.Abort):
+        code = _told("interrupted: finished trials are kept; bench resume goes on", INTERRUPTED)
+    except BrokenPipeError:
+        code = 0
+    sys.exit(_flushed(code if isinstance(code, int) else 0))
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _told(message: str, code: int = 2) -> int:
+    from harness.units import one_line
+
+    try:
+        print(f"bench: {one_line(message, 1000)}", file=sys.stderr)  # noqa: T201  # the command's own voice
+    except OSError:
+        pass
+    return code
+
+
+def _flushed(code: int) -> int:
+    """Flush what was printed; a reader that has gone (`bench show | head`) is no error."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def _places(ctx: click.Context, file: Path | None = None) -> Places:
+    """Join the shared options of the group and of the subcommand."""
+    from harness.session import Places
+
+    outer = ctx.parent.params if ctx.parent is not None else {}
+    chosen = {
+        name: ctx.params.get(name) or outer.get(name)
+        for name in ("results", "data_root")
+        if ctx.params.get(name) or outer.get(name)
+    }
+    named = (*outer.get("plugins", ()), *ctx.params.get("plugins", ()))
+    return Places(file=file, plugins=named, **chosen)
+
+
+def _planned(places: Places, given: dict[str, Any]) -> tuple[Any, Plan]:
+    """Parse the form of what was asked before any plugin is loaded, then plan."""
+    from harness import session
+    from harness.overrides import parse_override
+    from harness.suite import seed_range
+
+    overrides = [parse_override(each) for each in given["settings"]]
+    seeds = None if given["seeds"] is None else seed_range(given["seeds"])
+    loaded = session.load_all(places)
+    asked = session.Asked(
+        suite=given["suite"], overrides=overrides, seeds=seeds, seed=given["plan_seed"]
+    )
+    return loaded, session.plan_asked(asked, loaded)
+
+
+def _progress() -> Progress:
+    from harness.progress import Progress
+
+    return Progress(sys.stderr, _width_of_stderr)
+
+
+def _shown_after(folder: Path, style: str, metrics: str | None) -> int:
+    """Print the table of a run that has just ended, and give its exit code."""
+    from harness import compare, store, tables
+
+    stored = store.read_run(folder)
+    _print_notes(stored)
+    _print_run(stored, style, metrics)
+    if style == "table":
+        _print(f"\nkept in {folder}")
+    else:
+        print(f"kept in {folder}", file=sys.stderr)  # noqa: T201  # the command's own voice
+    options, plan = stored.run.options, stored.run.plan
+    rows = tables.summaries(plan, stored.records, stored.run.meanings)
+    holds = compare.all_hold(compare.expectations(plan, rows, stored.records))
+    return compare.exit_code(
+        plan,
+        stored.records,
+        strict=bool(options.get("strict")),
+        check_failed=bool(options.get("check")) and not holds,
+    )
+
+
+def _print_run(stored: StoredRun, style: str, metrics: str | None, *, trials: bool = False) -> None:
+    from harness import compare, render, tables
+
+    plan, meanings = stored.run.plan, stored.run.meanings
+    if style == "json":
+        _print_json(compare.trials_document(stored) if trials else compare.document(stored))
+        return
+    columns = [] if metrics is None else [each for each in metrics.split(",") if each.strip()]
+    width = _width() if style == "table" else None
+    if trials:
+        _print(render.render_trials(plan, stored.records, style=style, metrics=columns, width=width, meanings=meanings))
+        return
+    rows = tables.summaries(plan, stored.records, meanings)
+    _print(render.render_cases(plan, rows, style=style, metrics=columns, width=width))
+
+
+def _print_notes(stored: StoredRun) -> None:
+    for note in stored.notes:
+        print(f"note: {note}", file=sys.stderr)  # noqa: T201  # the command's own voice
+
+
+def _print(text: str) -> None:
+    click.echo(text.rstrip("\n"))
+
+
+def _print_json(content: object) -> None:
+    import msgspec
+
+    click.echo(msgspec.json.format(msgspec.json.encode(content), indent=2).decode())
+
+
+def _width() -> int | None:
+    """Count the columns that stdout has; None where it is no terminal."""
+    return _columns(sys.stdout)
+
+
+def _width_of_stderr() -> int:
+    return _columns(sys.stderr) or 80
+
+
+def _columns(stream: Any) -> int | None:
+    if os.environ.get("COLUMNS", "").isdecimal():
+        return max(20, int(os.environ["COLUMNS"]))
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,283 @@
+"""The parent's side of the server: starts it, sends requests, waits for their ends, leaves nothing running.
+
+Without a server of our own (other systems than Linux) a fresh interpreter does each request: slower, not wrong. With
+`--in-process` the parent does it itself, for debugging.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Protocol
+
+import msgspec
+import psutil
+
+from harness.errors import PluginError
+from harness.messages import Ended, Hello, Outcome, Ready, Refused, Request, line
+from harness.processes import MARK, kill_all, kill_tree, orphans_adopted, signal_name, strays
+from harness.registry import Registry
+
+_SERVER = "import sys; sys.path[:] = {path!r}; from harness.server import main; main({descriptor}, {parent})"
+_WORKER = (
+    "import sys; sys.path[:] = {path!r}; from harness.alone import main; main({request!r}, {outcome!r}, {plugins!r})"
+)
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+_PATIENCE_S = 2.0
+_KEPT_OUTPUT = 1 << 14
+
+
+class ServerGone(Exception):
+    """The server has ended, and every process that it had started with it; the text says how."""
+
+
+class Runner(Protocol):
+    """What does requests: a server, fresh interpreters, or this process."""
+
+    def start(self) -> None:
+        """Make ready."""
+
+    def submit(self, request: Request) -> None:
+        """Begin a request."""
+
+    def wait(self) -> Ended:
+        """Wait for the next request to end."""
+
+    def close(self) -> None:
+        """Kill what runs."""
+
+
+class Server:
+    """A server process, and the connection to it.
+
+    Args:
+        plugins: As `harness.registry.load` takes them.
+        preload: Modules to import once.
+    """
+
+    def __init__(self, plugins: Sequence[str], preload: Sequence[str] = ()) -> None:
+        self._hello = Hello(path=tuple(sys.path), plugins=tuple(plugins), preload=tuple(preload))
+        self._mark = secrets.token_hex(8)
+        self._stack = contextlib.ExitStack()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._errors: IO[bytes] | None = None
+        self._connection: socket.socket | None = None
+        self._reader: IO[bytes] | None = None
+        self._ready = False
+
+    def start(self) -> None:
+        """Start the server; it imports while the parent goes on.
+
+        Raises:
+            ServerGone: it died at once.
+        """
+        self._ready = False
+        self._stack.enter_context(orphans_adopted(adopt=True))
+        ours, theirs = socket.socketpair()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed in `close`
+        code = _SERVER.format(path=list(sys.path), descriptor=theirs.fileno(), parent=os.getpid())
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._errors,
+            start_new_session=True,
+            env={**os.environ, **_ONE_THREAD, MARK: self._mark},
+        )
+        theirs.close()
+        self._connection, self._reader = ours, ours.makefile("rb")
+        self._send(self._hello)
+
+    def submit(self, request: Request) -> None:
+        """Send a request; the server begins it at once."""
+        self._send(request)
+
+    def wait(self) -> Ended:
+        """Wait for the next request to end.
+
+        Raises:
+            ServerGone: the server has died.
+            PluginError: it could not even start: a plugin cannot be loaded there, say.
+        """
+        while True:
+            try:
+                answer = self._answer()
+            except ServerGone as gone:
+                if self._ready:
+                    raise
+                raise PluginError(f"the process that starts trials could not start: {gone}") from None
+            if isinstance(answer, Ended):
+                return answer
+            if isinstance(answer, Refused):
+                raise PluginError(answer.reason)
+            self._ready = True
+
+    def close(self) -> None:
+        """Close the connection, at which the server kills all it has started; make sure that nothing is left."""
+        for each in (self._reader, self._connection):
+            if each is not None:
+                each.close()
+        self._reader = self._connection = None
+        if self._process is not None:
+            try:
+                self._process.wait(_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                kill_tree(self._process.pid)
+                self._process.wait()
+            kill_all(lambda: strays(self._mark))
+            self._process = None
+            _reap_adopted()
+        self._stack.close()
+
+    def _answer(self) -> Ended | Ready | Refused:
+        try:
+            received = self._reader.readline() if self._reader is not None else b""
+        except ConnectionResetError:
+            received = b""
+        if not received.endswith(b"\n"):
+            raise ServerGone(self._epitaph())
+        return msgspec.json.decode(received, type=Ended | Ready | Refused)
+
+    def _send(self, message: Hello | Request) -> None:
+        if self._connection is None:
+            raise ServerGone("it was not started")
+        try:
+            self._connection.sendall(line(message))
+        except (BrokenPipeError, ConnectionResetError):
+            raise ServerGone(self._epitaph()) from None
+
+    def _epitaph(self) -> str:
+        """Say how the server ended, with the last line that it printed."""
+        if self._process is None or self._errors is None:
+            return "it was not started"
+        code = self._process.wait()
+        how = signal_name(-code) if code < 0 else f"exit code {code}"
+        self._errors.seek(0)
+        lines = self._errors.read().decode("utf-8", "backslashreplace").strip().splitlines()
+        return f"it ended with {how}" + (f": {lines[-1]}" if lines else "")
+
+
+class Interpreters:
+    """A fresh interpreter for every request, one at a time, where the system cannot fork safely."""
+
+    def __init__(self, plugins: Sequence[str]) -> None:
+        self._plugins = tuple(plugins)
+        self._waiting: list[Request] = []
+
+    def start(self) -> None:
+        """Do nothing: each request starts its own process."""
+
+    def submit(self, request: Request) -> None:
+        """Keep a request until `wait` does it."""
+        self._waiting.append(request)
+
+    def wait(self) -> Ended:
+        """Do the oldest request in a process of its own."""
+        request = self._waiting.pop(0)
+        with tempfile.TemporaryDirectory() as folder:
+            asked, answered = Path(folder, "request.json"), Path(folder, "outcome.json")
+            asked.write_bytes(line(request))
+            with Path(folder, "output").open("w+b") as output:
+                return self._run(request, asked, answered, output)
+
+    def close(self) -> None:
+        """Forget what waits."""
+        self._waiting.clear()
+
+    def _run(self, request: Request, asked: Path, answered: Path, output: IO[bytes]) -> Ended:
+        code = _WORKER.format(
+            path=list(sys.path), request=str(asked), outcome=str(answered), plugins=self._plugins
+        )
+        started = time.monotonic()
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
+        timed_out = False
+        try:
+            process.wait(request.timeout_s)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+        finally:
+            kill_tree(process.pid)
+            code_ended = process.wait()
+        output.seek(0)
+        return Ended(
+            number=request.number,
+            ending=signal_name(-code_ended) if code_ended < 0 else f"exit code {code_ended}",
+            timed_out=timed_out,
+            wall_s=time.monotonic() - started,
+            outcome=_outcome(answered),
+            output=output.read().decode("utf-8", "backslashreplace")[-_KEPT_OUTPUT:],
+        )
+
+
+class InProcess:
+    """This process does the requests itself: no deadline, no isolation, but a debugger works."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._waiting: list[Request] = []
+
+    def start(self) -> None:
+        """Do nothing: torch is imported with the first request."""
+
+    def submit(self, request: Request) -> None:
+        """Keep a request until `wait` does it."""
+        self._waiting.append(request)
+
+    def wait(self) -> Ended:
+        """Do the oldest request."""
+        request = self._waiting.pop(0)
+        worker = importlib.import_module("harness.worker")
+        started = time.monotonic()
+        outcome = worker.run_request(request, self._registry)
+        return Ended(
+            number=request.number,
+            ending="exit code 0",
+            timed_out=False,
+            wall_s=time.monotonic() - started,
+            outcome=outcome,
+            output="",
+        )
+
+    def close(self) -> None:
+        """Forget what waits."""
+        self._waiting.clear()
+
+
+def open_runner(
+    registry: Registry, plugins: Sequence[str], *, in_process: bool, platform: str = sys.platform
+) -> Runner:
+    """Choose what does the requests here."""
+    if in_process:
+        return InProcess(registry)
+    if platform != "linux":
+        return Interpreters(plugins)
+    entries = registry.entries.values()
+    preload = dict.fromkeys(name for each in entries for name in getattr(each.definition, "preload", ()))
+    return Server(plugins, tuple(preload))
+
+
+def _outcome(path: Path) -> Outcome | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Outcome)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _reap_adopted() -> None:
+    """Reap orphans that became children of this process, and no child that somebody waits for."""
+    for each in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess, ChildProcessError):
+            if each.status() == psutil.STATUS_ZOMBIE:
+                os.waitpid(each.pid, os.WNOHANG)

@@ -1,0 +1,375 @@
+"""What plugins hand over, and what their functions are given.
+
+Options are the keyword-only parameters of a definition's function: the signature is the schema. Nothing here
+imports torch; the names of its types stand in annotations only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+from msgspec import Meta, Struct
+
+from harness.errors import SettingError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+ActivationName: TypeAlias = Annotated[str, Meta(extra={"names": "activation"})]
+"""The type of an option that names an activation, with options if need be: `leaky_relu[negative_slope=0.1]`."""
+
+Kind: TypeAlias = Literal["classification", "binary", "regression", "sequence"]
+Direction: TypeAlias = Literal["higher", "lower"]
+Scale: TypeAlias = Literal["difference", "ratio"]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A network.
+
+    Args:
+        name: What `model=NAME` says.
+        build: `build(task, *, ...) -> nn.Module`. Called after the generators are seeded.
+        accepts: `accepts(task, *, ...) -> str | None`, free of torch: why this model cannot have that task.
+        step: `step(workload, batch) -> StepResult`, where the lesson is the step; optimizer and loss may then be none.
+        preload: Modules to import once a sweep, before any trial.
+    """
+
+    name: str
+    build: Callable[..., nn.Module]
+    accepts: Callable[..., str | None] | None = None
+    step: Callable[[Workload, Batch], StepResult] | None = None
+    preload: tuple[str, ...] = field(default=(), kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Data for a task.
+
+    Args:
+        name: What `dataset=NAME` says.
+        load: `load(place, *, ...) -> Data`.
+        task: `task(*, ...) -> Task`, free of torch.
+        seeded: Made data: loaded for each seed. Otherwise loaded once a sweep and shared by all trials.
+        holdout: Share of `train` to test on, split by the trial's seed, where `load` gives no test split.
+            None: there are no test metrics then.
+        preload: Modules to import once a sweep, before any trial.
+    """
+
+    name: str
+    load: Callable[..., Data]
+    task: Callable[..., Task]
+    seeded: bool = False
+    holdout: float | None = None
+    preload: tuple[str, ...] = field(default=(), kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Optimizer:
+    """A rule to step by: `build(model, *, ...) -> torch.optim.Optimizer`; it gets the model, not its parameters.
+
+    An optimizer with an attribute `batch_size` finds the size of the current batch there before each step.
+    """
+
+    name: str
+    build: Callable[..., torch.optim.Optimizer]
+    preload: tuple[str, ...] = field(default=(), kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A course of the learning rate: `factor(progress, *, ...) -> float` for progress from 0 to 1, at each step."""
+
+    name: str
+    factor: Callable[..., float]
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """A function between layers: `build(*, ...) -> nn.Module`."""
+
+    name: str
+    build: Callable[..., nn.Module]
+
+
+@dataclass(frozen=True, slots=True)
+class Initializer:
+    """Start values: `apply(parameter, generator, *, ...)` fills the parameter in place, drawing from the generator."""
+
+    name: str
+    apply: Callable[..., object]
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What training lowers: `build(*, ...) -> nn.Module`, called with outputs and targets.
+
+    Args:
+        name: What `loss=NAME` says.
+        build: Its `reduction` (`mean` where it has none) says how to get the loss per sample, which tables show.
+        predict: `predict(outputs)` gives classes, shaped like the targets; None: there is no accuracy.
+    """
+
+    name: str
+    build: Callable[..., nn.Module]
+    predict: Callable[[Tensor], Tensor] | None = None
+    preload: tuple[str, ...] = field(default=(), kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A figure to take of a trained model besides those that are always taken.
+
+    Args:
+        name: What `metrics=NAME` says, and the name in tables.
+        unit: `1`, `s`, `bytes`, `1/s`, ...
+        direction: Which way is better.
+        margin: The smallest difference that matters: in units (scale difference) or as a share (scale ratio).
+        measure: `measure(trained, *, ...) -> float | dict[str, float] | None`; a dict gives a value a layer.
+        when: After the last epoch, or after each.
+        scale: Whether two values are compared by difference or by ratio.
+        step: The smallest change that the metric can show.
+    """
+
+    name: str
+    unit: str
+    direction: Direction
+    margin: float
+    measure: Callable[..., float | Mapping[str, float] | None]
+    when: Literal["end", "epoch"] = "end"
+    scale: Scale = "difference"
+    step: float | None = None
+    preload: tuple[str, ...] = field(default=(), kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Procedure:
+    """What a trial does: `run(workload, *, ...) -> Findings`. Model, dataset and optimizer may be none."""
+
+    name: str
+    run: Callable[..., Findings]
+    preload: tuple[str, ...] = field(default=(), kw_only=True)
+
+
+Definition: TypeAlias = (
+    Model | Dataset | Optimizer | Schedule | Activation | Initializer | Loss | Metric | Procedure
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be learned.
+
+    Args:
+        kind: classification (targets: classes), binary (targets: 0 or 1), regression, sequence.
+        input_shape: Of one sample, without the batch: `(1, 8, 8)`, `(30,)`.
+        outputs: Classes, or numbers to predict.
+        activations: What builds an activation by name and options; the harness binds the registered ones.
+    """
+
+    kind: Kind
+    input_shape: tuple[int, ...]
+    outputs: int
+    activations: Callable[[str], nn.Module] | None = field(
+        default=None, kw_only=True, repr=False, compare=False
+    )
+
+    @property
+    def features(self) -> int:
+        """Numbers in one sample."""
+        product = 1
+        for size in self.input_shape:
+            product *= size
+        return product
+
+    def activation(self, name: str) -> nn.Module:
+        """Build the activation of that name: `relu`, `leaky_relu[negative_slope=0.1]`.
+
+        Raises:
+            UnknownName: no plugin registers it.
+            SettingError: the task was made by hand, so that it knows no activations.
+        """
+        if self.activations is None:
+            raise SettingError(
+                f"this task knows no activation {name!r}: only tasks of a trial know those of plugins"
+            )
+        return self.activations(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where and how a dataset is loaded.
+
+    Args:
+        root: The data root (`--data-root`, `BENCH_DATA`): where files that were fetched lie.
+        download: Whether the data may be fetched; only `bench data fetch` says so.
+        seed: The trial's seed where the dataset is seeded, else 0.
+    """
+
+    root: Path
+    download: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Samples: `inputs` is a tuple of tensors, each with n as its first size (the second: lengths of sequences).
+
+    Args:
+        inputs: What the model is called with, one argument a tensor.
+        targets: (n,) of whole numbers for classes, (n, outputs) of floats for regression and binary.
+        collate: A module-level function `(inputs, targets) -> (inputs, targets)` over the tensors of a batch.
+    """
+
+    inputs: tuple[Tensor, ...]
+    targets: Tensor
+    collate: Callable[[tuple[Tensor, ...], Tensor], tuple[tuple[Tensor, ...], Tensor]] | None = None
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What a dataset loads; `truth` holds the weights that made synthetic data."""
+
+    train: Split
+    validation: Split | None = None
+    test: Split | None = None
+    truth: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one step sees: a tuple of input tensors, the targets, the number of samples."""
+
+    inputs: tuple[Tensor, ...]
+    targets: Tensor
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What a model's own step did: the loss (per sample, a tensor of no dimension) and how many samples it took."""
+
+    loss: Tensor
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a procedure found.
+
+    Args:
+        metrics: Values by name; None where it could not be measured.
+        series: Curves by name, a value an epoch (or a point).
+        missing: For a metric that is None, the reason.
+    """
+
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+    series: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+
+class Protocol(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to train and measure. Times in seconds, memory in bytes."""
+
+    epochs: Annotated[int, Meta(ge=1, description="passes over the training data")] = 10
+    batch_size: Annotated[int, Meta(ge=1)] | Literal["full"] = 32
+    device: Annotated[
+        str, Meta(pattern=r"^(cpu|cuda(:[0-9]+)?|mps)$", description="cpu, cuda, cuda:N or mps")
+    ] = "cpu"
+    threads: Annotated[int, Meta(ge=1, le=1024, description="threads of torch's operators")] = 1
+    precision: Literal["float32", "float64", "bfloat16"] = "float32"
+    loading: Literal["memory"] = "memory"
+    timed_s: Annotated[
+        float, Meta(ge=0, le=3600, description="shortest window that throughput is taken over")
+    ] = 0.0
+    timeout_s: Annotated[float, Meta(gt=0, description="after this the trial is killed")] = 600.0
+    memory_limit: Annotated[int, Meta(ge=1, description="bytes that a trial may take")] | None = (
+        None
+    )
+    metrics: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Workload:
+    """A built model, its data, optimizer and loss, ready to step.
+
+    Args:
+        model: On the device, in training mode; None for `model=none`.
+        optimizer: None for `optimizer=none`.
+        loss: None for `loss=none`.
+        data: On the device; None for `dataset=none`.
+        device: Where the model and the data are.
+        task: What is to be learned; None for `dataset=none`.
+        protocol: Epochs, batch size and the rest.
+        seed: The trial's.
+        predict: The loss's `predict`.
+        step: The model's own step, if it has one.
+        factor: The schedule, with its options: progress to factor; None where the rate is constant.
+        measures: Plugin metrics with their options bound.
+        mark: To be called between phases (after the first step, after each epoch's training and
+            evaluation): the peak of memory is watched phase by phase.
+    """
+
+    model: nn.Module | None
+    optimizer: torch.optim.Optimizer | None
+    loss: nn.Module | None
+    data: Data | None
+    device: torch.device
+    task: Task | None
+    protocol: Protocol = field(default_factory=Protocol, kw_only=True)
+    seed: int = field(default=0, kw_only=True)
+    predict: Callable[[Tensor], Tensor] | None = field(default=None, kw_only=True)
+    step: Callable[[Workload, Batch], StepResult] | None = field(default=None, kw_only=True)
+    factor: Callable[[float], float] | None = field(default=None, kw_only=True)
+    measures: tuple[Measure, ...] = field(default=(), kw_only=True)
+    mark: Callable[[], None] = field(default=lambda: None, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A plugin's metric with its options bound."""
+
+    metric: Metric
+    take: Callable[[Trained], Any]
+
+
+@dataclass(slots=True)
+class Trained(Workload):
+    """A workload after an epoch: with the curves so far (values by epoch) and the number of epochs done."""
+
+    curves: Mapping[str, Sequence[float | None]] = field(default_factory=dict, kw_only=True)
+    epoch: int = field(default=0, kw_only=True)
+
+
+__all__ = [
+    "Activation",
+    "ActivationName",
+    "Batch",
+    "Data",
+    "Dataset",
+    "Definition",
+    "Findings",
+    "Initializer",
+    "Loss",
+    "Measure",
+    "Meta",
+    "Metric",
+    "Model",
+    "Optimizer",
+    "Place",
+    "Procedure",
+    "Protocol",
+    "Schedule",
+    "Split",
+    "StepResult",
+    "Task",
+    "Trained",
+    "Workload",
+]

@@ -1,0 +1,90 @@
+"""What the parent, the server and a trial say to each other: JSON lines over a socket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from harness.record import Status
+
+
+class Hello(Struct, frozen=True, kw_only=True, tag=True):
+    """What the server needs before it can fork: where to import from, and what."""
+
+    path: tuple[str, ...]
+    plugins: tuple[str, ...]
+    preload: tuple[str, ...] = ()
+
+
+class Ready(Struct, frozen=True, kw_only=True, tag=True):
+    """The server has imported everything."""
+
+    pid: int
+
+
+class Refused(Struct, frozen=True, kw_only=True, tag=True):
+    """The server cannot serve: a plugin loads in the parent only, say."""
+
+    reason: str
+
+
+class Request(Struct, frozen=True, kw_only=True, tag=True):
+    """What to do: a trial or, with `prepare`, a dataset to load for all trials.
+
+    Attributes:
+        number: Names the request in answers.
+        timeout_s: Seconds after which the process and all that it started are killed.
+        data: The file that the data was prepared in; None where the dataset is seeded or none.
+        data_root: Where fetched files lie.
+        prepare: The file to write the data to.
+        discarded: The warm-up of a device: a short form of a trial that nobody looks at.
+    """
+
+    number: int
+    settings: dict[str, Any]
+    seed: int = 0
+    fold: int | None = None
+    timeout_s: float = 600.0
+    data: str | None = None
+    data_root: str = "."
+    prepare: str | None = None
+    discarded: bool = False
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What a trial found."""
+
+    status: Status
+    reason: str | None = None
+    metrics: dict[str, int | float | None] = {}
+    missing: dict[str, str] = {}
+    curves: dict[str, list[int | float | None]] = {}
+    sizes: dict[str, int] = {}
+    data: str | None = None
+    environment: dict[str, Any] = {}
+
+
+class Ended(Struct, frozen=True, kw_only=True, tag=True):
+    """How the process of a request ended.
+
+    Attributes:
+        ending: `exit code 3`, `signal 11 (SIGSEGV)`.
+        timed_out: Whether it was killed at its deadline.
+        wall_s: From its fork to its end.
+        outcome: What it found; None where it died before it could say.
+        output: The end of what it printed.
+    """
+
+    number: int
+    ending: str
+    timed_out: bool
+    wall_s: float
+    outcome: Outcome | None
+    output: str
+
+
+def line(message: Struct) -> bytes:
+    """Write a message as a line."""
+    return msgspec.json.encode(message) + b"\n"

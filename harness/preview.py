@@ -1,0 +1,75 @@
+"""What `bench plan` prints: how many trials and cases, what is refused or skipped and why, the expected time."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from harness.layout import Column, printed
+from harness.planned import Plan
+from harness.render import headers, level_text
+from harness.units import duration, one_line
+
+_MOST_ROWS = 40
+
+
+def plan_text(
+    plan: Plan, expected_s: float | None, *, width: int | None = None, trials: bool = False
+) -> str:
+    """Tell a plan.
+
+    Args:
+        plan: What is planned.
+        expected_s: Seconds that it will take, as earlier records say; None: there are none.
+        width: Columns of the terminal.
+        trials: Whether every trial is listed, in the order of running.
+    """
+    seeds = f"{len(plan.seeds)} seed{'s' if len(plan.seeds) > 1 else ''}"
+    lines = [
+        f"{plan.suite}: {plan.summary}" if plan.summary else plan.suite,
+        f"{len(plan.trials)} trials: {len(plan.cases)} cases x {seeds} ({_seed_text(plan.seeds)})",
+        _time_text(expected_s),
+        *_expected_lines(plan),
+        *(f"note: {each}" for each in plan.notes),
+    ]
+    return "\n".join([one_line(each, 1000) for each in lines] + ["", _table(plan, width, trials)])
+
+
+def _time_text(expected_s: float | None) -> str:
+    if expected_s is None:
+        return "expected time: unknown, there are no earlier records of this suite"
+    return f"expected time: about {duration(expected_s)} one after the other, from earlier records"
+
+
+def _seed_text(seeds: tuple[int, ...]) -> str:
+    if len(seeds) > 1 and seeds == tuple(range(seeds[0], seeds[-1] + 1)):
+        return f"{seeds[0]} to {seeds[-1]}"
+    return ", ".join(map(str, seeds))
+
+
+def _expected_lines(plan: Plan) -> list[str]:
+    counts = Counter(
+        (each.expected, each.reason) for each in plan.cases if each.expected is not None
+    )
+    words = {"skipped": "expected to be skipped", "unsupported": "refused"}
+    return [
+        f"{count} of {len(plan.cases)} cases {words[str(expected)]}: {reason}"
+        for (expected, reason), count in counts.items()
+    ]
+
+
+def _table(plan: Plan, width: int | None, trials: bool) -> str:
+    shown = [(plan.cases[each.case], str(each.seed)) for each in plan.trials] if trials else None
+    cases = [case for case, _ in shown] if shown is not None else list(plan.cases[:_MOST_ROWS])
+    columns = [
+        Column(
+            header=header,
+            cells=[level_text(case.levels[address]) for case in cases],
+            wraps=True,
+        )
+        for address, header in zip(plan.factors, headers(plan.factors), strict=True)
+    ]
+    if shown is not None:
+        columns.append(Column(header="seed", cells=[seed for _, seed in shown]))
+    columns.append(Column(header="expected", cells=[case.expected or "" for case in cases]))
+    below = [] if trials or len(cases) == len(plan.cases) else [f"... and {len(plan.cases) - len(cases)} more cases"]
+    return printed(columns, width=width, below=below)

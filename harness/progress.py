@@ -1,0 +1,125 @@
+"""What a run tells on stderr while it goes: a line that is redrawn on a terminal, a line a trial elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from harness.planned import Case, Trial
+from harness.record import Record
+from harness.settings import Level, text
+from harness.units import duration, one_line, quantity
+
+_REDRAW_S = 1.0
+_SHOWN = ("test_accuracy", "test_loss", "train_loss")
+
+
+class Progress:
+    """Tells how a run goes.
+
+    Args:
+        out: Where to; a terminal gets one line that is redrawn at most once a second.
+        width: Columns of the terminal.
+        now: Seconds that only go forward.
+        quiet: Whether only notes are told.
+    """
+
+    def __init__(
+        self,
+        out: TextIO,
+        width: Callable[[], int],
+        now: Callable[[], float] = time.monotonic,
+        *,
+        quiet: bool = False,
+    ) -> None:
+        self._out = out
+        self._width = width
+        self._now = now
+        self._quiet = quiet
+        self._live = out.isatty()
+        self._total = self._before = self._done = self._failed = 0
+        self._started = self._drawn = now()
+
+    def begun(self, total: int, done: int) -> None:
+        """Hear how many trials there are, and how many were done before."""
+        self._total, self._done, self._before = total, done, done
+        self._started = self._now()
+        if done:
+            self.note(f"{done} of {total} trials were done before")
+
+    def started(self, case: Case, trial: Trial) -> None:
+        """Hear that a trial starts."""
+        if self._live and not self._quiet and self._now() - self._drawn >= _REDRAW_S:
+            self._drawn = self._now()
+            self._draw(f"{self._count()}{self._left()}  {_name(case, trial)}")
+
+    def ended(self, case: Case, trial: Trial, record: Record) -> None:
+        """Hear that a trial has ended, and that its record is kept."""
+        self._done += 1
+        if record.status != "ok":
+            self._failed += 1
+        if self._quiet:
+            return
+        if not self._live:
+            self._print(f"{self._count()}  {_name(case, trial)}: {_found(record)}")
+        elif record.status != "ok":
+            self._draw("")
+            self._print(one_line(f"{_name(case, trial)}: {_found(record)}", self._width() - 1))
+
+    def note(self, text: str) -> None:
+        """Tell what a user should know."""
+        if self._live:
+            self._draw("")
+        self._print(f"note: {one_line(text, 400)}")
+
+    def close(self) -> None:
+        """Clear the line that is redrawn."""
+        if self._live:
+            self._draw("")
+
+    def _count(self) -> str:
+        failed = f", {self._failed} not ok" if self._failed else ""
+        return f"[{self._done}/{self._total}{failed}]"
+
+    def _left(self) -> str:
+        done = self._done - self._before
+        if not done:
+            return ""
+        left_s = (self._now() - self._started) / done * (self._total - self._done)
+        return f"  {duration(max(1.0, left_s))} left"
+
+    def _draw(self, line: str) -> None:
+        self._out.write("\r\x1b[2K" + one_line(line, max(20, self._width() - 1)))
+        self._out.flush()
+
+    def _print(self, line: str) -> None:
+        self._out.write(line + "\n")
+        self._out.flush()
+
+
+def _name(case: Case, trial: Trial) -> str:
+    levels = [
+        f"{address.rpartition('.')[2]}={_level(level)}"
+        for address, level in case.levels.items()
+        if level is not None
+    ]
+    fold = "" if trial.fold is None else f" fold {trial.fold}"
+    return one_line(" ".join([*levels, f"seed {trial.seed}"]) + fold)
+
+
+def _level(level: object) -> str:
+    return level if isinstance(level, str) else text(_plain(level))
+
+
+def _plain(level: object) -> Level:
+    return tuple(_plain(each) for each in level) if isinstance(level, list | tuple) else level  # type: ignore[return-value]  # what JSON holds
+
+
+def _found(record: Record) -> str:
+    if record.status != "ok":
+        return f"{record.status}" + (f": {record.reason}" if record.reason else "")
+    shown = next((name for name in _SHOWN if record.metrics.get(name) is not None), None)
+    value = f"ok, {shown} {quantity(record.metrics[shown], '1')}" if shown else "ok"
+    wall_s = record.metrics.get("wall_s")
+    return value if wall_s is None else f"{value}, {duration(wall_s)}"

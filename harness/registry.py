@@ -1,0 +1,465 @@
+"""Loading plugins and looking names up.
+
+Every plugin is loaded and asked by itself, through a plugin manager of its own, so that one that raises
+stops no other. Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from harness import hookspecs
+from harness.definitions import (
+    Activation,
+    Dataset,
+    Definition,
+    Initializer,
+    Loss,
+    Metric,
+    Model,
+    Optimizer,
+    Procedure,
+    Schedule,
+)
+from harness.errors import BenchError, PluginError, UnknownName, nearest, same_name, what_would_work
+from harness.options import Schema, schema_of
+from harness.record import Record
+from harness.suite import Suite, draft, read_file
+from harness.units import one_line
+
+GROUP = "bench"
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How a kind is registered: its hook, class, and functions with their number of positional parameters."""
+
+    hook: str
+    type: type
+    functions: tuple[tuple[str, int], ...]
+
+
+KINDS: Mapping[str, _Kind] = {
+    "model": _Kind("bench_register_models", Model, (("build", 1), ("accepts", 1))),
+    "dataset": _Kind("bench_register_datasets", Dataset, (("load", 1), ("task", 0))),
+    "optimizer": _Kind("bench_register_optimizers", Optimizer, (("build", 1),)),
+    "schedule": _Kind("bench_register_schedules", Schedule, (("factor", 1),)),
+    "activation": _Kind("bench_register_activations", Activation, (("build", 0),)),
+    "initializer": _Kind("bench_register_initializers", Initializer, (("apply", 2),)),
+    "loss": _Kind("bench_register_losses", Loss, (("build", 0),)),
+    "metric": _Kind("bench_register_metrics", Metric, (("measure", 1),)),
+    "procedure": _Kind("bench_register_procedures", Procedure, (("run", 1),)),
+}
+PLURALS: Mapping[str, str] = {
+    kind: each.hook.removeprefix("bench_register_") for kind, each in KINDS.items()
+} | {"suite": "suites"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plugin:
+    """A plugin, loaded or broken.
+
+    Attributes:
+        name: Of the entry point, the module, or the file without its ending.
+        named: How it was named: the entry point's value, or what `-p` gave.
+        package: The distribution that it came with; None for a module or file.
+        version: Of the distribution, or the module's `__version__`.
+        manager: Calls its hooks; None where it is broken.
+        error: Why it is broken.
+    """
+
+    name: str
+    named: str
+    package: str | None = None
+    version: str | None = None
+    module: ModuleType | None = None
+    manager: pluggy.PluginManager | None = None
+    error: str | None = None
+
+    @property
+    def origin(self) -> str:
+        """Name and version as messages and records show them."""
+        package = f"{self.package} {self.version}" if self.package else self.version
+        return f"{self.name} ({package})" if package else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A registered definition with its options and the plugin that it came from."""
+
+    kind: str
+    definition: Definition
+    schema: Schema
+    plugin: Plugin
+
+    @property
+    def name(self) -> str:
+        """The name as the plugin wrote it."""
+        return self.definition.name
+
+    @property
+    def source(self) -> str:
+        """Plugin, version and a digest of the module that the definition's function stands in."""
+        function = getattr(self.definition, KINDS[self.kind].functions[0][0])
+        return f"{self.plugin.origin} {_digest(_module_file(function))}"
+
+    def call(self, function: Callable[..., Any], *arguments: object, **options: object) -> Any:
+        """Call a function of the definition with those of the options that it names.
+
+        Raises:
+            PluginError: it raises; the message names plugin, definition and error.
+        """
+        wanted = inspect.signature(function).parameters
+        try:
+            return function(*arguments, **{key: value for key, value in options.items() if key in wanted})
+        except BenchError:
+            raise
+        except Exception as error:  # noqa: BLE001  # the border to a plugin: its error is told, not lost
+            told = one_line(f"{type(error).__name__}: {error}")
+            raise PluginError(
+                f"plugin {self.plugin.name!r}: {self.kind} {self.name!r}: {_named(function)} raised {told}"
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """What the loaded plugins registered."""
+
+    plugins: tuple[Plugin, ...]
+    entries: Mapping[tuple[str, str], Entry] = field(default_factory=dict)
+    suites: Mapping[str, Suite] = field(default_factory=dict)
+    suite_plugins: Mapping[str, str] = field(default_factory=dict)
+
+    def find(self, kind: str, name: str) -> Entry:
+        """Find a definition.
+
+        Raises:
+            UnknownName: nothing is registered under it; the message offers the nearest.
+        """
+        entry = self.entries.get((kind, same_name(name)))
+        if entry is None:
+            raise UnknownName(kind, name, self.names(kind), self._broken())
+        return entry
+
+    def names(self, kind: str) -> tuple[str, ...]:
+        """Name what is registered of a kind, sorted."""
+        if kind == "suite":
+            return tuple(sorted(each.name for each in self.suites.values()))
+        return tuple(sorted(entry.name for (each, _), entry in self.entries.items() if each == kind))
+
+    def suite(self, name: str) -> Suite:
+        """Find a suite.
+
+        Raises:
+            UnknownName: no plugin or file has it.
+        """
+        suite = self.suites.get(same_name(name))
+        if suite is None:
+            raise UnknownName("suite", name, self.names("suite"), self._broken())
+        return suite
+
+    def with_suites(self, suites: Iterable[Suite]) -> Registry:
+        """Add the suites of a file; they stand before those of plugins."""
+        added = {same_name(each.name): each for each in suites}
+        plugins = {name: each for name, each in self.suite_plugins.items() if name not in added}
+        return replace(self, suites={**self.suites, **added}, suite_plugins=plugins)
+
+    def finished(self, record: Record) -> list[str]:
+        """Show a record to every observer.
+
+        Returns:
+            What observers raised, a sentence each.
+        """
+        return [told for each in self.plugins if (told := _observe(each, record))]
+
+    def _broken(self) -> str:
+        broken = [f"{each.name} ({each.error})" for each in self.plugins if each.error]
+        return f"broken plugins: {'; '.join(broken)}" if broken else ""
+
+
+def load(named: Sequence[str] = (), base: Path | None = None) -> Registry:
+    """Load the plugins of entry points, then those that are named.
+
+    Args:
+        named: `MODULE`, `FILE.py`, or `no:NAME` to leave the plugin of that name out.
+        base: What the paths of files are relative to; None: the working directory.
+
+    Raises:
+        PluginError: a named plugin is absent, fails to load, or shares a name with another.
+    """
+    left_out = {same_name(each[3:]) for each in named if each.startswith("no:")}
+    builder = _Builder()
+    known = set()
+    for point in _entry_points():
+        known.add(point.name)
+        if same_name(point.name) not in left_out:
+            builder.add_point(point)
+    for each in named:
+        if not each.startswith("no:"):
+            builder.add_named(each, base or Path.cwd())
+    names = known | {each.name for each in builder.plugins}
+    for each in named:
+        if each.startswith("no:") and same_name(each[3:]) not in {same_name(name) for name in names}:
+            raise PluginError(f"-p {each}: unknown plugin {each[3:]!r}{what_would_work(each[3:], names)}")
+    return builder.registry()
+
+
+def registry_of(**modules: ModuleType | object) -> Registry:
+    """Make a registry of plain modules by plugin name, for tests and notebooks.
+
+    Raises:
+        PluginError: a module breaks the interface.
+    """
+    builder = _Builder()
+    for name, module in modules.items():
+        builder.add(Plugin(name=name, named=name), module)
+    return builder.registry()
+
+
+def _observe(plugin: Plugin, record: Record) -> str | None:
+    if plugin.manager is None:
+        return None
+    try:
+        plugin.manager.hook.bench_trial_finished(record=record)
+    except Exception as error:  # noqa: BLE001  # the border to a plugin: an observer must not stop a run
+        return one_line(f"plugin {plugin.name!r}: bench_trial_finished: {type(error).__name__}: {error}")
+    return None
+
+
+class _Builder:
+    """Collects what plugins register; a plugin that breaks the interface leaves nothing behind."""
+
+    def __init__(self) -> None:
+        self.plugins: list[Plugin] = []
+        self.entries: dict[tuple[str, str], Entry] = {}
+        self.suites: dict[str, Suite] = {}
+        self.suite_plugins: dict[str, str] = {}
+
+    def registry(self) -> Registry:
+        return Registry(tuple(self.plugins), self.entries, self.suites, self.suite_plugins)
+
+    def add_point(self, point: importlib.metadata.EntryPoint) -> None:
+        package = point.dist.name if point.dist else None
+        version = point.dist.version if point.dist else None
+        plugin = Plugin(name=point.name, named=point.value, package=package, version=version)
+        try:
+            self.add(plugin, _imported(point.load))
+        except PluginError as error:
+            self.plugins.append(_broken(plugin, str(error)))
+
+    def add_named(self, named: str, base: Path) -> None:
+        name = Path(named).stem if named.endswith(".py") else named
+        module = _import_named(named, base)
+        if any(each.module is module for each in self.plugins):
+            return
+        version = getattr(module, "__version__", None)
+        self.add(Plugin(name=name, named=named, version=str(version) if version else None), module)
+
+    def add(self, plugin: Plugin, module: object) -> None:
+        for each in self.plugins:
+            if same_name(each.name) == same_name(plugin.name):
+                raise PluginError(
+                    f"two plugins are called {plugin.name!r}: {each.named} and {plugin.named};"
+                    f" leave one out with -p no:NAME, or rename it"
+                )
+        manager = _manager(plugin, module)
+        loaded = Plugin(
+            name=plugin.name,
+            named=plugin.named,
+            package=plugin.package,
+            version=plugin.version,
+            module=module if isinstance(module, ModuleType) else None,
+            manager=manager,
+        )
+        entries = self._entries(loaded, manager)
+        suites = self._suites(loaded, manager)
+        self.entries |= entries
+        self.suites |= suites
+        self.suite_plugins |= dict.fromkeys(suites, plugin.name)
+        self.plugins.append(loaded)
+
+    def _entries(self, plugin: Plugin, manager: pluggy.PluginManager) -> dict[tuple[str, str], Entry]:
+        found: dict[tuple[str, str], Entry] = {}
+        for kind, spec in KINDS.items():
+            for definition in _registered(plugin, manager, spec.hook, spec.type):
+                key = (kind, _checked_name(plugin, kind, definition.name))
+                self._check_new(plugin, kind, definition.name, self.entries.get(key) or found.get(key))
+                owner = f"plugin {plugin.name!r}: {kind} {definition.name}"
+                found[key] = Entry(kind, definition, _schema(owner, kind, spec, definition), plugin)
+        return found
+
+    def _suites(self, plugin: Plugin, manager: pluggy.PluginManager) -> dict[str, Suite]:
+        found: dict[str, Suite] = {}
+        for given in _registered(plugin, manager, "bench_register_suites", (Suite, str, Path)):
+            for suite in [given] if isinstance(given, Suite) else _read_suites(plugin, given):
+                if not suite.origin:
+                    suite = replace(suite, origin=f"plugin {plugin.name}")  # noqa: PLW2901  # the same suite, named
+                draft(suite)
+                name = same_name(suite.name)
+                other = self.suites.get(name) or found.get(name)
+                if other:
+                    raise PluginError(
+                        f"two suites are called {suite.name!r}: of {other.origin} and of {suite.origin}"
+                    )
+                found[name] = suite
+        return found
+
+    @staticmethod
+    def _check_new(plugin: Plugin, kind: str, name: str, other: Entry | None) -> None:
+        if other is not None:
+            raise PluginError(
+                f"two {PLURALS[kind]} are called {name!r}: of plugin {other.plugin.name!r}"
+                f" and of plugin {plugin.name!r}"
+            )
+
+
+def _entry_points() -> list[importlib.metadata.EntryPoint]:
+    points = {(each.name, each.value): each for each in importlib.metadata.entry_points(group=GROUP)}
+    return [points[key] for key in sorted(points)]
+
+
+def _broken(plugin: Plugin, error: str) -> Plugin:
+    return Plugin(
+        name=plugin.name,
+        named=plugin.named,
+        package=plugin.package,
+        version=plugin.version,
+        error=one_line(error),
+    )
+
+
+def _imported(importer: Callable[[], Any]) -> Any:
+    try:
+        return importer()
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # the border to a plugin: it may raise anything
+        raise PluginError(f"cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def _import_named(named: str, base: Path) -> ModuleType:
+    try:
+        if named.endswith(".py"):
+            return _import_file(base / named)
+        return _imported(lambda: importlib.import_module(named))
+    except PluginError as error:
+        beside = f"; a file is named with its ending: -p {named}.py" if (base / f"{named}.py").exists() else ""
+        raise PluginError(one_line(f"plugin {named}: {error}", 400) + beside) from error.__cause__
+
+
+def _import_file(path: Path) -> ModuleType:
+    path = path.resolve()
+    name = f"bench_file_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    if not path.is_file():
+        near = nearest(path.name, [each.name for each in path.parent.glob("*.py")])
+        raise PluginError(f"there is no such file ({path})" + (f": did you mean {near!r}?" if near else ""))
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise PluginError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))
+    try:
+        _imported(lambda: spec.loader.exec_module(module) if spec.loader else None)
+    except PluginError:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _manager(plugin: Plugin, module: object) -> pluggy.PluginManager:
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    try:
+        manager.register(module, name=plugin.name)
+    except pluggy.PluginValidationError as error:
+        raise PluginError(f"plugin {plugin.name!r}: {' '.join(str(error).split())}") from None
+    known = {each for each in dir(hookspecs) if each.startswith("bench_")}
+    callers = manager.get_hookcallers(manager.get_plugin(plugin.name)) or []
+    for caller in callers:
+        if caller.name not in known:
+            raise PluginError(
+                f"plugin {plugin.name!r}: unknown hook {caller.name!r}{what_would_work(caller.name, known)}"
+            )
+    if not callers:
+        raise PluginError(f"plugin {plugin.name!r} implements no hook: mark functions with @harness.hookimpl")
+    return manager
+
+
+def _registered(plugin: Plugin, manager: pluggy.PluginManager, hook: str, types: Any) -> list[Any]:
+    where = f"plugin {plugin.name!r}: {hook}"
+    try:
+        answers = getattr(manager.hook, hook)()
+        found = [each for answer in answers for each in _elements(answer, where)]
+    except PluginError:
+        raise
+    except Exception as error:  # noqa: BLE001  # the border to a plugin: its hook may raise anything
+        raise PluginError(f"{where} raised {type(error).__name__}: {error}") from error
+    for each in found:
+        if not isinstance(each, types):
+            wanted = " or ".join(t.__name__ for t in (types if isinstance(types, tuple) else (types,)))
+            raise PluginError(f"{where} returned {one_line(repr(each), 80)}, which is no {wanted}")
+    return found
+
+
+def _elements(answer: Any, where: str) -> list[Any]:
+    if isinstance(answer, str | bytes | Mapping) or not isinstance(answer, Iterable):
+        raise PluginError(f"{where} returned {one_line(repr(answer), 80)}, which is no list")
+    return list(answer)
+
+
+def _checked_name(plugin: Plugin, kind: str, name: object) -> str:
+    if not isinstance(name, str) or not name.replace("-", "_").replace(".", "_").isidentifier():
+        raise PluginError(
+            f"plugin {plugin.name!r}: a {kind} is called {one_line(repr(name), 80)}:"
+            " a name has letters, digits, '_', '-' and '.', and starts with a letter"
+        )
+    return same_name(name)
+
+
+def _schema(owner: str, kind: str, spec: _Kind, definition: Definition) -> Schema:
+    functions = {}
+    for attribute, places in spec.functions:
+        function = getattr(definition, attribute)
+        if function is not None or attribute != "accepts":
+            functions[attribute] = (function, places)
+    schema = schema_of(owner, functions)
+    return Schema(f"{kind} {definition.name}", schema.options)
+
+
+def _read_suites(plugin: Plugin, given: str | Path) -> tuple[Suite, ...]:
+    file = getattr(plugin.module, "__file__", None)
+    path = Path(file).parent / given if file else Path(given)
+    return read_file(path).suites
+
+
+def _named(function: Callable[..., Any]) -> str:
+    return getattr(function, "__qualname__", repr(function))
+
+
+def _module_file(function: Callable[..., Any]) -> str | None:
+    try:
+        return inspect.getsourcefile(inspect.unwrap(function))
+    except TypeError:
+        return None
+
+
+@functools.cache
+def _digest(path: str | None) -> str:
+    if path is None or not Path(path).is_file():
+        return "-"
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]

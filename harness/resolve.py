@@ -1,0 +1,353 @@
+"""From an assignment of levels to the settings of a case: names looked up, options checked, defaults filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import msgspec
+
+from harness.definitions import Dataset, Model, Protocol, Task
+from harness.errors import SettingError, SuiteError, what_would_work
+from harness.metrics import MEANINGS, base_name
+from harness.options import Option, Schema
+from harness.registry import Entry, Registry
+from harness.settings import (
+    AS_BUILT,
+    DEFINITION_ROOTS,
+    PROTOCOL_ROOTS,
+    Globs,
+    Level,
+    Named,
+    Value,
+    join_name,
+    level_of,
+    parse_level,
+    root_of,
+    split_name,
+    text,
+)
+
+MAY_BE_NONE = ("model", "dataset", "optimizer", "loss")
+DEFAULT_LEVELS: Mapping[str, Level] = {
+    "dataset": "digits",
+    "schedule": "constant",
+    "init": AS_BUILT,
+    "bias_init": AS_BUILT,
+    "procedure": "train",
+}
+LOSS_BY_KIND: Mapping[str, str] = {
+    "classification": "cross_entropy",
+    "sequence": "cross_entropy",
+    "binary": "bce_with_logits",
+    "regression": "mse",
+}
+PROTOCOL = Schema(
+    "the protocol",
+    {
+        each.name: Option(each.name, each.type, each.default)
+        for each in msgspec.structs.fields(Protocol)
+        if each.name != "metrics"
+    },
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """The settings of a case.
+
+    Attributes:
+        settings: Every address with its value, defaults too.
+        applied: The option addresses that a definition of this case has.
+        refused: Why this combination cannot be; None: it can.
+    """
+
+    settings: Mapping[str, Value]
+    applied: frozenset[str]
+    refused: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one root contributes."""
+
+    settings: Mapping[str, Value]
+    applied: frozenset[str]
+    entry: Entry | None
+
+
+@dataclass(slots=True)
+class Resolver:
+    """Resolves the assignments of one plan; remembers what it has looked up."""
+
+    registry: Registry
+    _parts: dict[tuple[str, str, str], _Part] = field(default_factory=dict)
+    _tasks: dict[str, Task | None] = field(default_factory=dict)
+    _refusals: dict[str, str | None] = field(default_factory=dict)
+    _protocols: dict[str, Mapping[str, Value]] = field(default_factory=dict)
+
+    def resolve(self, base: Mapping[str, Level], assignment: Mapping[str, Level]) -> Resolved:
+        """Make the settings of a case.
+
+        Raises:
+            UnknownName: a definition or an activation is not registered.
+            SettingError: an option is unknown, missing, of a wrong type or out of range.
+            SuiteError: an option is given twice.
+        """
+        parts = {
+            root: self._part(root, base, assignment) for root in DEFINITION_ROOTS if root != "loss"
+        }
+        task = self._task(parts["dataset"])
+        parts["loss"] = self._part("loss", base, assignment, _default_loss(task))
+        _check_needs(parts)
+        settings: dict[str, Value] = {}
+        for root in DEFINITION_ROOTS:
+            settings |= parts[root].settings
+        settings |= self._protocol(base, assignment)
+        applied = frozenset(each for part in parts.values() for each in part.applied)
+        refused = self._refusal(parts["model"], parts["dataset"], task)
+        return Resolved(settings=settings, applied=applied, refused=refused)
+
+    def matches(self, pattern: Mapping[str, Level], settings: Mapping[str, Value]) -> bool:
+        """Tell whether a case's settings have the levels of a pattern; options not named are free."""
+        return all(self._matches(address, level, settings) for address, level in pattern.items())
+
+    def check_pattern(self, pattern: Mapping[str, Level]) -> None:
+        """Check that the names in a pattern are known.
+
+        Raises:
+            UnknownName: one is not.
+        """
+        for address, level in pattern.items():
+            split = split_name(level) if address in DEFINITION_ROOTS else None
+            if split and split[0] not in (None, AS_BUILT):
+                self.registry.find(DEFINITION_ROOTS[address], str(split[0]))
+
+    def _matches(self, address: str, level: Level, settings: Mapping[str, Value]) -> bool:
+        if address not in DEFINITION_ROOTS:
+            return address in settings and self._equal(address, level, settings)
+        split = split_name(level)
+        if split is None:
+            return text(level) == settings.get(address)
+        name, options = split
+        if name is None or name == AS_BUILT or settings[address] is None:
+            return settings[address] == name
+        entry = self.registry.find(DEFINITION_ROOTS[address], name)
+        return settings[address] == entry.name and all(
+            f"{address}.{option}" in settings and self._equal(f"{address}.{option}", each, settings)
+            for option, each in options.items()
+        )
+
+    def _equal(self, address: str, level: Level, settings: Mapping[str, Value]) -> bool:
+        root, _, option = address.partition(".")
+        if address == "metrics":
+            return settings[address] == self._metrics(level)
+        schema = PROTOCOL
+        if option:
+            schema = self.registry.find(DEFINITION_ROOTS[root], str(settings[root])).schema
+        try:
+            value = schema.convert(option or address, level, address)
+        except SettingError:
+            return False
+        return value == settings[address] and type(value) is type(settings[address])
+
+    def _part(
+        self,
+        root: str,
+        base: Mapping[str, Level],
+        assignment: Mapping[str, Level],
+        default: Level = None,
+    ) -> _Part:
+        level = assignment.get(root, base.get(root, DEFAULT_LEVELS.get(root, default)))
+        options = _options_at(root, base, assignment)
+        key = (root, repr(level), repr(options))
+        if key not in self._parts:
+            self._parts[key] = self._made(root, level, options)
+        return self._parts[key]
+
+    def _made(self, root: str, level: Level, options: Mapping[str, Level]) -> _Part:
+        if DEFINITION_ROOTS[root] == "initializer" and isinstance(level, Globs):
+            return _Part({root: text(self._globs(root, level))}, frozenset(), None)
+        split = split_name(level)
+        if split is None:
+            raise SettingError(f"{root}={text(level)} names no {DEFINITION_ROOTS[root]}")
+        name, bracket = split
+        if name is None or (name == AS_BUILT and DEFINITION_ROOTS[root] == "initializer"):
+            return _without_definition(root, name, bracket)
+        entry = self.registry.find(DEFINITION_ROOTS[root], name)
+        taken = {option: each for option, each in options.items() if option in entry.schema.options}
+        values = entry.schema.resolve({**bracket, **taken}, root)
+        self._check_named(entry, values, root)
+        settings: dict[str, Value] = {root: entry.name}
+        settings |= {f"{root}.{option}": value for option, value in values.items()}
+        return _Part(settings, frozenset(f"{root}.{option}" for option in taken), entry)
+
+    def _globs(self, root: str, level: Globs) -> Globs:
+        if not level.rows:
+            raise SettingError(f"{root}={{}} has no glob: write {{GLOB=INITIALIZER,...}}")
+        rows: list[tuple[str, Level]] = []
+        for glob, each in level.rows:
+            settings = dict(self._made(root, each, {}).settings)
+            name = cast(str, settings.pop(root))
+            options = {address.partition(".")[2]: level_of(value) for address, value in settings.items()}
+            rows.append((glob, join_name(name, options)))
+        return Globs(tuple(rows))
+
+    def _check_named(self, entry: Entry, values: Mapping[str, Value], root: str) -> None:
+        for option in entry.schema.options.values():
+            value = values[option.name]
+            if option.names is not None and isinstance(value, str):
+                split = split_name(parse_level(value))
+                if split is None or split[0] is None:
+                    raise SettingError(f"{root}.{option.name}={value} names no {option.names}")
+                named = self.registry.find(option.names, split[0])
+                named.schema.resolve(split[1], f"{root}.{option.name}")
+
+    def _task(self, dataset: _Part) -> Task | None:
+        if dataset.entry is None:
+            return None
+        key = repr(dataset.settings)
+        if key not in self._tasks:
+            definition = cast(Dataset, dataset.entry.definition)
+            task = dataset.entry.call(definition.task, **typed_options(dataset.entry, dataset.settings, "dataset"))
+            if not isinstance(task, Task):
+                raise SettingError(f"dataset {dataset.entry.name}: its task is {task!r}, which is no Task")
+            self._tasks[key] = task
+        return self._tasks[key]
+
+    def _refusal(self, model: _Part, dataset: _Part, task: Task | None) -> str | None:
+        if model.entry is None:
+            return None
+        definition = cast(Model, model.entry.definition)
+        if task is None or definition.accepts is None:
+            return None
+        key = repr((model.settings, dataset.settings))
+        if key not in self._refusals:
+            options = typed_options(model.entry, model.settings, "model")
+            reason = model.entry.call(definition.accepts, task, **options)
+            self._refusals[key] = None if reason is None else str(reason)
+        return self._refusals[key]
+
+    def _protocol(
+        self, base: Mapping[str, Level], assignment: Mapping[str, Level]
+    ) -> Mapping[str, Value]:
+        given = {
+            address: assignment.get(address, base.get(address))
+            for address in PROTOCOL_ROOTS
+            if address in assignment or address in base
+        }
+        key = repr(given)
+        if key not in self._protocols:
+            metrics = self._metrics(given.pop("metrics", ()))
+            self._protocols[key] = {**PROTOCOL.resolve(given, ""), "metrics": metrics}
+        return self._protocols[key]
+
+    def _metrics(self, level: Level) -> Value:
+        levels = level if isinstance(level, tuple) else () if level is None else (level,)
+        for each in levels:
+            split = split_name(each)
+            if split is None or split[0] is None:
+                raise SettingError(f"metrics={text(level)}: {text(each)} names no metric")
+            if split[0] not in MEANINGS:
+                self._check_metric(split[0], split[1])
+        return tuple(text(each) for each in levels)
+
+    def _check_metric(self, name: str, options: Mapping[str, Level]) -> None:
+        known = [*MEANINGS, *self.registry.names("metric")]
+        if name not in known:
+            raise SettingError(f"metrics: unknown metric {name!r}{what_would_work(name, known)}")
+        self.registry.find("metric", name).schema.resolve(options, "metrics")
+
+
+def typed_options(entry: Entry, settings: Mapping[str, Any], root: str) -> dict[str, Any]:
+    """Make the keyword arguments of a definition's functions from the settings of a case."""
+    return entry.schema.typed({name: settings[f"{root}.{name}"] for name in entry.schema.options})
+
+
+def definitions_of(registry: Registry, settings: Mapping[str, Any]) -> dict[str, Entry]:
+    """List what a case is made of, by address; activations stand at their option, metrics at `metrics:NAME`."""
+    found: dict[str, Entry] = {}
+    for root, kind in DEFINITION_ROOTS.items():
+        names = _names_in(settings[root])
+        for name in names:
+            entry = registry.find(kind, name)
+            found[root if len(names) == 1 else f"{root}:{name}"] = entry
+            for option in entry.schema.options.values():
+                if option.names is not None and f"{root}.{option.name}" in settings:
+                    for named in _names_in(settings[f"{root}.{option.name}"]):
+                        found[f"{root}.{option.name}"] = registry.find(option.names, named)
+    for metric in settings["metrics"]:
+        for name in _names_in(metric):
+            if name not in MEANINGS:
+                found[f"metrics:{name}"] = registry.find("metric", name)
+    return found
+
+
+def _names_in(setting: Any) -> list[str]:
+    """List the definitions that a setting names: one, or one a row where it is globs."""
+    if setting is None or setting == AS_BUILT:
+        return []
+    level = parse_level(setting)
+    splits = [split_name(each) for _, each in level.rows] if isinstance(level, Globs) else [split_name(level)]
+    return sorted({each[0] for each in splits if each and each[0] and each[0] != AS_BUILT})
+
+
+def check_metric_name(registry: Registry, metric: str, where: str) -> None:
+    """Check that a metric of that name can be in a record.
+
+    Raises:
+        SettingError: none can.
+    """
+    known = [*MEANINGS, *registry.names("metric")]
+    if base_name(metric) not in known:
+        raise SettingError(f"{where}: unknown metric {metric!r}{what_would_work(metric, known)}")
+
+
+def _options_at(
+    root: str, base: Mapping[str, Level], assignment: Mapping[str, Level]
+) -> dict[str, Level]:
+    level = assignment.get(root)
+    bracket = dict(level.options) if isinstance(level, Named) else {}
+    options = {
+        address.partition(".")[2]: each
+        for address, each in base.items()
+        if root_of(address) == root and address != root and address.partition(".")[2] not in bracket
+    }
+    for address, each in assignment.items():
+        if root_of(address) == root and address != root:
+            option = address.partition(".")[2]
+            if option in bracket:
+                raise SuiteError(f"{address} is given twice: by itself and in {root}={text(level)}")
+            options[option] = each
+    return options
+
+
+def _without_definition(root: str, name: str | None, bracket: Mapping[str, Level]) -> _Part:
+    if bracket:
+        raise SettingError(f"{root}={name} takes no options")
+    if name is None and root not in MAY_BE_NONE:
+        instead = AS_BUILT if DEFINITION_ROOTS[root] == "initializer" else DEFAULT_LEVELS[root]
+        raise SettingError(f"{root}=none is not possible: only {', '.join(MAY_BE_NONE)} may be none; try {instead}")
+    return _Part({root: name}, frozenset(), None)
+
+
+def _default_loss(task: Task | None) -> Level:
+    return None if task is None else LOSS_BY_KIND.get(task.kind)
+
+
+def _check_needs(parts: Mapping[str, _Part]) -> None:
+    if parts["procedure"].settings["procedure"] != "train":
+        return
+    model = parts["model"].entry
+    if model is None:
+        raise SettingError("training needs a model: give model=NAME (bench list models shows them)")
+    if parts["dataset"].entry is None:
+        raise SettingError("training needs data: give dataset=NAME (bench list datasets shows them)")
+    own_step = cast(Model, model.definition).step is not None
+    for root in ("optimizer", "loss"):
+        if parts[root].entry is None and not own_step:
+            raise SettingError(
+                f"training needs {root}=NAME (bench list {'optimizers' if root == 'optimizer' else 'losses'}"
+                f" shows them), since model {model.name} has no step of its own"
+            )

@@ -1,0 +1,286 @@
+"""The server: a process that has imported torch, and forks one fresh process for every trial.
+
+It runs no tensor operation and touches no accelerator. It reads `Hello` and then `Request`s from a socket, and answers
+with `Ready` or `Refused`, then with an `Ended` for every request. When the socket closes it kills all it has started.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import gc
+import importlib
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+import msgspec
+import psutil
+
+from harness.errors import BenchError
+from harness.memory import trim_heap
+from harness.messages import Ended, Hello, Outcome, Ready, Refused, Request, line
+from harness.processes import adopt_orphans, die_with_parent, ending, kill_all, kill_tree, reap
+from harness.registry import Registry, load
+from harness.units import one_line
+from harness.worker import run_request
+
+_CHUNK = 1 << 16
+_KEPT_OUTPUT = 1 << 14
+_POLL_S = 0.02
+
+
+def main(descriptor: int, parent: int) -> None:
+    """Serve the parent at the other end of the socket until it closes.
+
+    Until the server is ready the kernel kills it when its parent dies; from then on it must clean up itself.
+    """
+    die_with_parent(parent)
+    connection = socket.socket(fileno=descriptor)
+    hello = msgspec.json.decode(connection.makefile("rb", buffering=0).readline(), type=Hello)
+    try:
+        registry = _imported(hello)
+    except BenchError as error:
+        connection.sendall(line(Refused(reason=str(error))))
+        return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    adopt_orphans()
+    die_with_parent(parent, 0)
+    gc.collect()
+    gc.freeze()
+    connection.sendall(line(Ready(pid=os.getpid())))
+    _Server(connection, registry).serve()
+
+
+def _imported(hello: Hello) -> Registry:
+    """Import once what every trial needs: `torch._dynamo`, else the first optimizer takes 1.7 s."""
+    registry = load(hello.plugins)
+    for name in ("torch._dynamo", *hello.preload):
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # noqa: BLE001  # the border to a plugin: what it names may raise anything
+            raise BenchError(f"preload {name!r}: {type(error).__name__}: {one_line(str(error))}") from error
+    return registry
+
+
+@dataclass(slots=True)
+class _Child:
+    """A process that does a request, and what has been read of it."""
+
+    request: Request
+    pid: int
+    started: float
+    outcome_pipe: int
+    output_pipe: int
+    pid_file: int | None
+    outcome: bytearray = field(default_factory=bytearray)
+    output: bytearray = field(default_factory=bytearray)
+    timed_out: bool = False
+
+    @property
+    def deadline(self) -> float:
+        return self.started + self.request.timeout_s
+
+    @property
+    def files(self) -> Iterator[int]:
+        yield from (self.outcome_pipe, self.output_pipe)
+        if self.pid_file is not None:
+            yield self.pid_file
+
+
+class _Server:
+    """The loop: it sleeps until a request, an end, some output or a deadline."""
+
+    def __init__(self, connection: socket.socket, registry: Registry) -> None:
+        self.connection = connection
+        self.registry = registry
+        self.children: dict[int, _Child] = {}
+        self.unread = bytearray()
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(connection, selectors.EVENT_READ)
+
+    def serve(self) -> None:
+        try:
+            while self._step():
+                pass
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # the parent is gone
+        finally:
+            kill_all(lambda: psutil.Process().children(recursive=True))
+            reap()
+
+    def _step(self) -> bool:
+        """Sleep until something happens, and see to it.
+
+        Returns:
+            Whether the parent is still there.
+        """
+        for key, _ in self.selector.select(self._patience_s()):
+            if key.fileobj is self.connection:
+                received = self.connection.recv(_CHUNK)
+                if not received:
+                    return False
+                self._receive(received)
+            elif isinstance(key.data, _Child):
+                self._read(key.data, key.fd)
+        now = time.monotonic()
+        for child in list(self.children.values()):
+            if now >= child.deadline and not child.timed_out:
+                child.timed_out = True
+                kill_tree(child.pid)
+            self._end(child)
+        return True
+
+    def _patience_s(self) -> float | None:
+        waiting = [each.deadline - time.monotonic() for each in self.children.values() if not each.timed_out]
+        if any(each.pid_file is None or each.timed_out for each in self.children.values()):
+            waiting.append(_POLL_S)
+        return max(0.0, min(waiting)) if waiting else None
+
+    def _receive(self, received: bytes) -> None:
+        self.unread += received
+        *lines, rest = self.unread.split(b"\n")
+        self.unread = bytearray(rest)
+        for each in lines:
+            self._start(msgspec.json.decode(each, type=Request))
+
+    def _start(self, request: Request) -> None:
+        trim_heap()
+        outcome_read, outcome_write = os.pipe()
+        output_read, output_write = os.pipe()
+        started, server = time.monotonic(), os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            os.close(outcome_read)
+            os.close(output_read)
+            self._become_child(request, server, outcome_write, output_write)
+        os.close(outcome_write)
+        os.close(output_write)
+        child = _Child(request, pid, started, outcome_read, output_read, _pid_file(pid))
+        self.children[pid] = child
+        for file in child.files:
+            os.set_blocking(file, False)
+            self.selector.register(file, selectors.EVENT_READ, child)
+
+    def _become_child(self, request: Request, server: int, outcome: int, output: int) -> NoReturn:
+        """Do the request in this forked process, and leave it without cleaning up what the server owns."""
+        try:
+            die_with_parent(server)
+            self.selector.close()
+            self.connection.close()
+            for child in self.children.values():
+                for file in child.files:
+                    os.close(file)
+            os.setsid()
+            adopt_orphans()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_DFL)
+            os.dup2(output, 1)
+            os.dup2(output, 2)
+            os.close(output)
+            sys.stdout = open(1, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: PTH123, SIM115
+            sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: PTH123, SIM115
+            faulthandler.enable()
+            found = run_request(request, self.registry)
+            _write_all(outcome, msgspec.json.encode(found))
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(Exception):
+                    stream.flush()
+            os._exit(0)
+        finally:
+            os._exit(70)  # EX_SOFTWARE: a bug of ours, or of the interpreter
+
+    def _read(self, child: _Child, file: int) -> None:
+        if file == child.pid_file:
+            return
+        received = _received(file)
+        if received is None:
+            return
+        if not received:
+            self.selector.unregister(file)
+        if file == child.outcome_pipe:
+            child.outcome += received
+        else:
+            child.output += received
+            del child.output[: -2 * _KEPT_OUTPUT]
+
+    def _end(self, child: _Child) -> None:
+        """Answer for a child that has ended, after killing what it left behind."""
+        pid, status = os.waitpid(child.pid, os.WNOHANG)
+        if pid == 0:
+            return
+        ended = time.monotonic()
+        del self.children[child.pid]
+        for file in (child.outcome_pipe, child.output_pipe):
+            while file in self.selector.get_map() and _ready(file):
+                self._read(child, file)
+        for file in child.files:
+            with contextlib.suppress(KeyError):
+                self.selector.unregister(file)
+            os.close(file)
+        self._kill_strays()
+        answer = Ended(
+            number=child.request.number,
+            ending=ending(status),
+            timed_out=child.timed_out,
+            wall_s=ended - child.started,
+            outcome=_decoded(child),
+            output=bytes(child.output[-_KEPT_OUTPUT:]).decode("utf-8", "backslashreplace"),
+        )
+        self.connection.sendall(line(answer))
+
+    def _kill_strays(self) -> None:
+        """Kill what ended children left behind: every child of the server that is no trial's process."""
+
+        def strays() -> list[psutil.Process]:
+            return [each for each in psutil.Process().children() if each.pid not in self.children]
+
+        for each in strays():
+            kill_tree(each.pid)
+        kill_all(strays)
+        for each in strays():
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(each.pid, os.WNOHANG)
+
+
+def _pid_file(pid: int) -> int | None:
+    """Open a file that becomes readable when the process ends; None where the kernel has none."""
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return None
+
+
+def _ready(file: int) -> bool:
+    with selectors.SelectSelector() as selector:
+        selector.register(file, selectors.EVENT_READ)
+        return bool(selector.select(0))
+
+
+def _received(file: int) -> bytes | None:
+    try:
+        return os.read(file, _CHUNK)
+    except BlockingIOError:
+        return None
+
+
+def _write_all(file: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(file, view) :]
+
+
+def _decoded(child: _Child) -> Outcome | None:
+    if child.timed_out:
+        return None
+    try:
+        return msgspec.json.decode(bytes(child.outcome), type=Outcome)
+    except msgspec.MsgspecError:
+        return None

@@ -1,0 +1,341 @@
+"""From what was asked to a run on the disk: the one path that the command, tests and notebooks take."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from harness.definitions import Metric
+from harness.errors import StoreError, SuiteError, UnknownName
+from harness.execute import Conditions, Watcher, execute
+from harness.machine import absence, environment
+from harness.metrics import Meaning
+from harness.overrides import SWEEP, Override, overridden
+from harness.plan import make_plan
+from harness.planned import Plan, Trial
+from harness.record import BROKEN, Record
+from harness.registry import Registry, load
+from harness.resolve import definitions_of
+from harness.store import (
+    Journal,
+    RunFile,
+    StoredRun,
+    create_run,
+    last_attempts,
+    list_runs,
+    read_run,
+)
+from harness.suite import Suite, SuiteFile, draft, read_file, seed_range
+
+CONFIG = "bench.toml"
+_VERSIONS = ("harness", "python", "torch", "torchvision", "numpy", "scikit-learn")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where things lie, and which plugins there are besides those of entry points.
+
+    Args:
+        results: The folder of runs.
+        data_root: Where fetched data lies.
+        file: A TOML file with suites and plugins; None: `bench.toml` of the working directory, if it is there.
+        plugins: `MODULE`, `FILE.py` or `no:NAME`.
+    """
+
+    results: Path = field(default_factory=lambda: Path(os.environ.get("BENCH_RESULTS") or "results"))
+    data_root: Path = field(default_factory=lambda: default_data_root(os.environ))
+    file: Path | None = None
+    plugins: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is to be run.
+
+    Args:
+        suite: A name, a suite, or None for a sweep of one's own.
+        overrides: What the command line changes.
+        seeds: In place of the suite's; as `harness.suite.seed_range` reads them.
+        seed: The plan's own: it shuffles.
+    """
+
+    suite: str | Suite | None = None
+    overrides: Sequence[Override] = ()
+    seeds: object = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a run is executed, and what its exit code counts."""
+
+    jobs: int = 1
+    in_process: bool = False
+    strict: bool = False
+    check: bool = False
+    command: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The registry with the suites of the file, and the plugins as other processes load them."""
+
+    registry: Registry
+    plugins: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def default_data_root(variables: Mapping[str, str]) -> Path:
+    """Say where fetched data lies: `BENCH_DATA`, else a folder in the user's cache."""
+    if variables.get("BENCH_DATA"):
+        return Path(variables["BENCH_DATA"])
+    cache = variables.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(cache).expanduser() / "bench-harness"
+
+
+def load_all(places: Places) -> Loaded:
+    """Load plugins and the file with suites.
+
+    Raises:
+        PluginError: a named plugin cannot be loaded.
+        SuiteError: the file is absent or cannot be read.
+    """
+    file = _config(places.file)
+    named = [*_absolute(file[1].plugins, file[0].parent), *_absolute(places.plugins, Path.cwd())]
+    plugins = tuple(dict.fromkeys(named))
+    registry = load(plugins)
+    shadowed = [each.name for each in file[1].suites if each.name in registry.names("suite")]
+    notes = [f"suite {name!r} of {file[0]} stands before the one of a plugin" for name in shadowed]
+    return Loaded(registry.with_suites(file[1].suites), plugins, tuple(notes))
+
+
+def plan_asked(asked: Asked, loaded: Loaded) -> Plan:
+    """Plan what was asked; torch is not imported.
+
+    Raises:
+        BenchError: a name is unknown, or a value does not fit.
+    """
+    if asked.suite is None and not asked.overrides:
+        known = ", ".join(loaded.registry.names("suite"))
+        raise SuiteError(f"nothing to run: give --suite NAME (known: {known}) or settings, ADDRESS=VALUE")
+    suite = asked.suite
+    if suite is None:
+        suite = Suite(SWEEP, seeds=3)
+    if isinstance(suite, str):
+        suite = loaded.registry.suite(suite)
+    written = draft(suite)
+    if asked.seeds is not None:
+        written = replace(written, seeds=seed_range(asked.seeds))
+    changed = overridden(written, asked.overrides, loaded.registry)
+    plan = make_plan(
+        changed,
+        loaded.registry,
+        overridden=bool(asked.overrides),
+        seed=asked.seed,
+        absent=absence,
+    )
+    return _with_notes(plan, loaded)
+
+
+def run_plan(plan: Plan, loaded: Loaded, places: Places, manner: Manner, watcher: Watcher, version: str) -> Path:
+    """Run a plan in a folder of its own.
+
+    Returns:
+        The folder.
+
+    Raises:
+        StoreError: the results cannot be written.
+    """
+    here = environment(version)
+    run = RunFile(
+        suite=plan.suite,
+        command=list(manner.command),
+        environment=here,
+        plugins=list(loaded.plugins),
+        sources=plan_sources(loaded.registry, plan),
+        options={
+            "jobs": manner.jobs,
+            "in_process": manner.in_process,
+            "strict": manner.strict,
+            "check": manner.check,
+            "data_root": str(places.data_root.absolute()),
+        },
+        meanings=meanings(loaded.registry, plan),
+        plan=plan,
+    )
+    folder = create_run(places.results, run).folder
+    with Journal(folder, manner.command) as journal:
+        conditions = _conditions(run, loaded, folder)
+        execute(plan, [(trial, 1) for trial in plan.trials], conditions, journal, watcher)
+    return folder
+
+
+def resume_run(
+    folder: Path,
+    watcher: Watcher,
+    version: str,
+    *,
+    retry: bool = False,
+    force: bool = False,
+    command: Sequence[str] = (),
+) -> None:
+    """Go on with an unfinished run; a finished one trains nothing.
+
+    Args:
+        folder: The run's.
+        watcher: Told as the run goes.
+        version: The harness's own.
+        retry: Whether trials that broke are tried again.
+        force: Whether to go on though versions or sources differ from those that the run began with.
+        command: What was typed, for the lock.
+
+    Raises:
+        StoreError: versions or sources differ, or another process is at it.
+    """
+    stored = read_run(folder)
+    if not waiting_trials(stored, retry):
+        return
+    with Journal(folder, command) as journal:
+        stored = read_run(folder)
+        waiting = waiting_trials(stored, retry)
+        loaded = Loaded(load(stored.run.plugins), tuple(stored.run.plugins))
+        differences = _differences(stored.run, environment(version), loaded.registry)
+        if differences and not force:
+            raise StoreError(
+                f"{folder} began with other versions ({'; '.join(differences)}): its trials would not"
+                " be comparable; --force goes on all the same"
+            )
+        for each in (*stored.notes, *journal.notes):
+            watcher.note(each)
+        conditions = _conditions(stored.run, loaded, folder)
+        execute(stored.run.plan, waiting, conditions, journal, watcher)
+
+
+def waiting_trials(stored: StoredRun, retry: bool = False) -> list[tuple[Trial, int]]:
+    """List the trials that have no record (with `retry`: or a broken one), each with its attempt."""
+    last = last_attempts(stored.records)
+    waiting = []
+    for trial in stored.run.plan.trials:
+        record = last.get(trial.key)
+        if record is None:
+            waiting.append((trial, 1))
+        elif retry and record.status in BROKEN:
+            waiting.append((trial, record.attempt + 1))
+    return waiting
+
+
+def expected_s(plan: Plan, results: Path) -> float | None:
+    """Expect the time of a plan from earlier records of its suite: medians by case, else over all.
+
+    Returns:
+        Seconds; None where there are no earlier records.
+    """
+    by_settings: dict[str, list[float]] = {}
+    for line in list_runs(results):
+        if line.suite == plan.suite and line.reason is None:
+            for record in read_run(line.path).records:
+                wall_s = record.metrics.get("wall_s")
+                if wall_s is not None:
+                    by_settings.setdefault(_settings_key(record.settings), []).append(wall_s)
+    if not by_settings:
+        return None
+    usual = _median([each for times in by_settings.values() for each in times])
+    per_case = [_median(by_settings.get(_settings_key(case.settings), [usual])) for case in plan.cases]
+    return sum(
+        0.0 if plan.cases[trial.case].expected else per_case[trial.case] for trial in plan.trials
+    )
+
+
+def plan_sources(registry: Registry, plan: Plan) -> dict[str, str]:
+    """Say by `KIND:NAME` where every definition of a plan came from."""
+    found = {}
+    for case in plan.cases:
+        for entry in definitions_of(registry, case.settings).values():
+            found[f"{entry.kind}:{entry.name}"] = entry.source
+    return dict(sorted(found.items()))
+
+
+def meanings(registry: Registry, plan: Plan) -> dict[str, Meaning]:
+    """Tell what the metrics of plugins mean that a plan takes."""
+    found = {}
+    for case in plan.cases:
+        for entry in definitions_of(registry, case.settings).values():
+            metric = entry.definition
+            if isinstance(metric, Metric):
+                about = (metric.measure.__doc__ or "").strip().partition("\n")[0]
+                found[metric.name] = Meaning(
+                    metric.name, metric.unit or "1", metric.direction, metric.margin, metric.scale, about
+                )
+    return found
+
+
+def _config(given: Path | None) -> tuple[Path, SuiteFile]:
+    path = (given or Path(CONFIG)).absolute()
+    if given is None and not path.exists():
+        return path, SuiteFile()
+    return path, read_file(path)
+
+
+def _absolute(plugins: Sequence[str], base: Path) -> Iterator[str]:
+    for each in plugins:
+        yield str((base / each).absolute()) if each.endswith(".py") and not each.startswith("no:") else each
+
+
+def _with_notes(plan: Plan, loaded: Loaded) -> Plan:
+    import msgspec
+
+    notes = [*loaded.notes, *plan.notes, *_device_notes(plan)]
+    return msgspec.structs.replace(plan, notes=tuple(notes))
+
+
+def _device_notes(plan: Plan) -> list[str]:
+    notes = []
+    skipped = {case.reason for case in plan.cases if case.expected == "skipped"}
+    notes += [f"expected to be skipped: {reason}" for reason in sorted(map(str, skipped))]
+    devices = {case.settings["device"] for case in plan.cases}
+    if devices == {"cpu"} and absence("cuda") is None:
+        notes.append("a GPU is here, but device=cpu is the default: device=cuda trains on it")
+    return notes
+
+
+def _conditions(run: RunFile, loaded: Loaded, folder: Path) -> Conditions:
+    return Conditions(
+        registry=loaded.registry,
+        plugins=loaded.plugins,
+        folder=folder,
+        data_root=Path(run.options["data_root"]),
+        environment=run.environment,
+        jobs=run.options["jobs"],
+        in_process=run.options["in_process"],
+    )
+
+
+def _differences(run: RunFile, here: Mapping[str, Any], registry: Registry) -> list[str]:
+    """Say how versions and sources differ from those that a run began with."""
+    found = [
+        f"{name} {run.environment.get(name)} then, {here.get(name)} now"
+        for name in _VERSIONS
+        if run.environment.get(name) != here.get(name)
+    ]
+    try:
+        now = plan_sources(registry, run.plan)
+    except UnknownName as error:
+        return [*found, str(error)]
+    changed = [name for name, source in run.sources.items() if now.get(name) != source]
+    return found + [f"the source of {name} has changed" for name in changed]
+
+
+def _settings_key(settings: Mapping[str, Any]) -> str:
+    import json
+
+    return json.dumps(settings, sort_keys=True)
+
+
+def _median(values: Sequence[float]) -> float:
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2

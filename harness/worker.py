@@ -1,0 +1,211 @@
+"""One trial to one outcome, in a process of its own (or in this one, for debugging).
+
+What it hands back is plain: status, reason, metrics, curves. It never decides what to run, and never writes files.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import traceback
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+
+from harness.definitions import Data, Findings, Workload
+from harness.devices import Device, DeviceAbsent, open_device
+from harness.errors import BenchError
+from harness.memory import (
+    HostPeak,
+    activation_bytes,
+    gradient_bytes,
+    optimizer_state_bytes,
+    parameter_counts,
+)
+from harness.messages import Outcome, Request
+from harness.metrics import MEANINGS
+from harness.nvml import GpuWatch, open_nvml
+from harness.prepare import fingerprint, map_data, sizes, to_device, write_data
+from harness.readings import Reading
+from harness.registry import Registry
+from harness.seeding import derive
+from harness.training import Diverged
+from harness.units import one_line
+from harness.workload import Parts, build_workload, dtype_of, load_data, split_data
+
+_GPU_REASON = "the trial did not run on an NVIDIA GPU"
+
+
+def run_request(request: Request, registry: Registry) -> Outcome:
+    """Do what a request says; whatever goes wrong becomes a status with its reason."""
+    try:
+        parts = Parts(registry, request.settings)
+        return _prepared(request, parts) if request.prepare else _tried(request, parts)
+    except DeviceAbsent as absent:
+        return Outcome(status="skipped", reason=str(absent))
+    except Diverged as diverged:
+        curves = {name: list(values) for name, values in diverged.curves.items()}
+        return Outcome(status="diverged", reason=str(diverged), curves=curves)
+    except torch.OutOfMemoryError as error:
+        return Outcome(status="oom-device", reason=one_line(str(error), 500))
+    except MemoryError as error:
+        return Outcome(status="oom-host", reason=_told(error))
+    except BaseException as error:  # noqa: BLE001  # the border to a trial: whatever it raises is its result
+        traceback.print_exc()
+        return Outcome(status="error", reason=_told(error))
+
+
+def _prepared(request: Request, parts: Parts) -> Outcome:
+    peak = HostPeak()
+    peak.start()
+    data = load_data(parts, Path(request.data_root), 0)
+    write_data(data, Path(str(request.prepare)))
+    metrics, missing = _split_readings({"load_peak_bytes": peak.reading()})
+    return Outcome(
+        status="ok", metrics=metrics, missing=missing, sizes=sizes(data), data=fingerprint(data)
+    )
+
+
+def _tried(request: Request, parts: Parts) -> Outcome:
+    protocol = parts.protocol()
+    device = open_device(protocol.device)
+    _seed_everything(request.seed)
+    torch.set_num_threads(protocol.threads)
+    data, known = _data(request, parts)
+    if data is not None:
+        data = to_device(data, device.place, dtype_of(protocol))
+    host = HostPeak()
+    host.start()
+    device.reset_peak()
+    before = device.allocated_bytes()
+    workload = build_workload(parts, parts.task(), data, device.place, request.seed)
+    workload.mark = host.mark
+    if request.discarded:
+        workload.protocol = msgspec.structs.replace(protocol, epochs=1, timed_s=0.0)
+    with _gpu_watch(device) as watch:
+        findings = _run(parts, workload)
+        device.synchronize()
+    host.mark()
+    readings = {
+        "host_peak_bytes": host.reading(),
+        "device_peak_bytes": _less(device.peak_bytes(), before),
+        "device_reserved_bytes": device.reserved_bytes(),
+        **_model_readings(workload),
+        **(watch.readings() if watch is not None else {}),
+    }
+    return _outcome(findings, readings, known, device)
+
+
+def _data(request: Request, parts: Parts) -> tuple[Data | None, dict[str, Any]]:
+    """Get the data of a trial, split by its seed, and what the record says of it."""
+    if parts.entry("dataset") is None:
+        return None, {}
+    if request.data is not None:
+        data, digest = map_data(Path(request.data)), None  # the parent knows the digest
+    else:
+        data = load_data(parts, Path(request.data_root), request.seed)
+        digest = fingerprint(data)
+    data = split_data(parts, data, request.seed)
+    return data, {"sizes": sizes(data), "data": digest}
+
+
+def _run(parts: Parts, workload: Workload) -> Findings:
+    findings = parts.procedure()(workload)
+    if not isinstance(findings, Findings):
+        raise BenchError(f"the procedure returned {type(findings).__name__}, which is no Findings")
+    return findings
+
+
+def _gpu_watch(device: Device) -> AbstractContextManager[GpuWatch | None]:
+    if device.place.type != "cuda":
+        return nullcontext()
+    return GpuWatch(open_nvml(), str(device.describe()["uuid"]))
+
+
+def _model_readings(workload: Workload) -> dict[str, Reading]:
+    """Count a model's parts after training; the untimed step for activations comes last."""
+    model = workload.model
+    if model is None:
+        return {}
+    counts = parameter_counts(model)
+    readings = {
+        "parameters": Reading(counts.count),
+        "parameter_bytes": Reading(counts.size_bytes),
+        "gradient_bytes": Reading(gradient_bytes(model)),
+    }
+    if workload.optimizer is not None:
+        readings["optimizer_state_bytes"] = Reading(optimizer_state_bytes(workload.optimizer))
+    if workload.data is not None:
+        readings["activation_bytes"] = activation_bytes(workload)
+    return readings
+
+
+def _outcome(
+    findings: Findings, readings: Mapping[str, Reading], known: Mapping[str, Any], device: Device
+) -> Outcome:
+    """Put everything that was measured under its name; what was not gets None and a reason."""
+    metrics: dict[str, int | float | None] = dict.fromkeys(MEANINGS)
+    missing = dict.fromkeys(MEANINGS, "this procedure does not measure it")
+    missing |= {name: _GPU_REASON for name in MEANINGS if name.startswith("gpu_")}
+    for name, reading in readings.items():
+        metrics[name] = reading.value
+        missing[name] = reading.reason or ""
+    for name, value in findings.metrics.items():
+        metrics[name] = _finite(value)
+        missing[name] = findings.missing.get(name) or f"its value was {value}"
+    for name, reason in findings.missing.items():
+        if metrics.get(name) is None:
+            metrics[name] = None
+            missing[name] = reason
+    return Outcome(
+        status="ok",
+        metrics=metrics,
+        missing={name: missing[name] for name, value in metrics.items() if value is None},
+        curves={name: [_finite(each) for each in series] for name, series in findings.series.items()},
+        environment={"device": device.describe()} if device.place.type != "cpu" else {},
+        **known,
+    )
+
+
+def _split_readings(
+    readings: Mapping[str, Reading],
+) -> tuple[dict[str, int | float | None], dict[str, str]]:
+    values = {name: each.value for name, each in readings.items()}
+    return values, {name: each.reason for name, each in readings.items() if each.reason}
+
+
+def _less(reading: Reading, base: Reading) -> Reading:
+    """Take the bytes of the data off a peak."""
+    if reading.value is None or base.value is None:
+        return reading
+    return Reading(reading.value - base.value)
+
+
+def _finite(value: float | None) -> int | float | None:
+    return None if value is None or not math.isfinite(value) else value
+
+
+def _seed_everything(seed: int) -> None:
+    """Seed the global generators; what the harness draws itself has generators of its own."""
+    random.seed(derive(seed, "python"))
+    np.random.seed(derive(seed, "numpy") % 2**32)
+    torch.manual_seed(derive(seed, "torch"))
+
+
+def _told(error: BaseException) -> str:
+    """Tell an error in a line, with the place that raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno} in {frames[-1].name})" if frames else ""
+    return one_line(f"{type(error).__name__}: {_text(error)}", 400) + place
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException:  # noqa: BLE001  # an error that cannot even be printed is still a result
+        return "(its text cannot be made)"
