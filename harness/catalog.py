@@ -14,7 +14,8 @@ from harness.registry import PLURALS, Entry, Registry
 from harness.registry import KINDS as SPECS
 from harness.settings import level_of, text
 from harness.store import list_runs
-from harness.suite import Suite, draft, seed_range
+from harness.draft import draft, seed_range
+from harness.suite import Suite
 from harness.units import one_line
 
 KINDS = tuple(PLURALS)
@@ -86,7 +87,10 @@ def plugin_table(registry: Registry, width: int | None) -> str:
             "plugin": [each["name"] for each in found],
             "package": [each["package"] or each["named"] for each in found],
             "version": [each["version"] or "-" for each in found],
-            "state": [f"broken: {each['error']}" if each["error"] else each["definitions"] for each in found],
+            "state": [
+                f"broken: {each['error']}" if each["error"] else each["definitions"]
+                for each in found
+            ],
         },
         width,
     )
@@ -131,7 +135,13 @@ def description(registry: Registry, name: str) -> dict[str, Any]:
     """
     entry = _sought(registry, name)
     if isinstance(entry, Suite):
-        return {"schema": 1, "kind": "suite", "name": entry.name, "plugin": entry.origin, **_suite(entry)}
+        return {
+            "schema": 1,
+            "kind": "suite",
+            "name": entry.name,
+            "plugin": entry.origin,
+            **_suite(entry),
+        }
     return {
         "schema": 1,
         **_row(entry),
@@ -150,7 +160,9 @@ def description_text(registry: Registry, name: str, width: int | None) -> str:
     entry = _sought(registry, name)
     if isinstance(entry, Suite):
         return _suite_text(entry, width)
-    head = f"{entry.kind} {entry.name}, of plugin {entry.plugin.origin}\n\n{_documentation(entry)}\n"
+    head = (
+        f"{entry.kind} {entry.name}, of plugin {entry.plugin.origin}\n\n{_documentation(entry)}\n"
+    )
     options = list(entry.schema.options.values())
     if not options:
         return head + "\nno options"
@@ -170,21 +182,41 @@ def type_text(type_: Any) -> str:
         bounds = [bound for each in type_.__metadata__ for bound in _bounds(each)]
         return ", ".join([type_text(get_args(type_)[0]), *bounds])
     if get_origin(type_) is not None and str(type_).startswith("typing.Literal"):
-        return " or ".join(text(level_of(each)) if not isinstance(each, str) else each for each in get_args(type_))
+        return " or ".join(
+            text(level_of(each)) if not isinstance(each, str) else each for each in get_args(type_)
+        )
     if type_ is type(None):
         return "none"
-    return getattr(type_, "__name__", str(type_)) if get_origin(type_) is None else str(type_).replace("typing.", "")
+    return (
+        getattr(type_, "__name__", str(type_))
+        if get_origin(type_) is None
+        else str(type_).replace("typing.", "")
+    )
 
 
 def _bounds(meta: Any) -> list[str]:
     words = {"ge": "from", "gt": "above", "le": "up to", "lt": "below"}
-    found = [f"{word} {getattr(meta, name)}" for name, word in words.items() if getattr(meta, name, None) is not None]
+    found = [
+        f"{word} {getattr(meta, name)}"
+        for name, word in words.items()
+        if getattr(meta, name, None) is not None
+    ]
     named = (getattr(meta, "extra", None) or {}).get("names")
-    return [*found, *([f"name of an {named}"] if named else []), *([meta.description] if getattr(meta, "description", None) else [])]
+    return [
+        *found,
+        *([f"name of an {named}"] if named else []),
+        *([meta.description] if getattr(meta, "description", None) else []),
+    ]
 
 
 def _default_text(option: Option) -> str:
-    return "(needed)" if option.required else text(level_of(option.default) if not isinstance(option.default, str) else option.default)
+    return (
+        "(needed)"
+        if option.required
+        else text(
+            level_of(option.default) if not isinstance(option.default, str) else option.default
+        )
+    )
 
 
 def _sought(registry: Registry, name: str) -> Entry | Suite:
@@ -227,7 +259,9 @@ def _definitions(registry: Registry, plugin: str) -> str:
             count = sum(owner == plugin for owner in registry.suite_plugins.values())
         else:
             count = sum(
-                entry.plugin.name == plugin for (each, _), entry in registry.entries.items() if each == kind
+                entry.plugin.name == plugin
+                for (each, _), entry in registry.entries.items()
+                if each == kind
             )
         if count:
             counts.append(f"{count} {plural if count > 1 else kind}")
@@ -241,9 +275,15 @@ def _suite(suite: Suite) -> dict[str, Any]:
         "seeds": list(seed_range(suite.seeds)),
         "design": suite.design,
         "base": {address: text(level) for address, level in written.base.items()},
-        "factors": {address: [text(each) for each in levels] for address, levels in written.factors.items()},
-        "together": [{address: text(each) for address, each in row.items()} for row in written.together],
-        "baseline": None if written.baseline is None else {a: text(each) for a, each in written.baseline.items()},
+        "factors": {
+            address: [text(each) for each in levels] for address, levels in written.factors.items()
+        },
+        "together": [
+            {address: text(each) for address, each in row.items()} for row in written.together
+        ],
+        "baseline": None
+        if written.baseline is None
+        else {a: text(each) for a, each in written.baseline.items()},
     }
 
 
@@ -251,7 +291,9 @@ def _suite_text(suite: Suite, width: int | None) -> str:
     found = _suite(suite)
     factors = {address: ", ".join(levels) for address, levels in found["factors"].items()}
     for place, row in enumerate(found["together"]):
-        factors[f"together {place + 1}"] = ", ".join(f"{address}={each}" for address, each in row.items())
+        factors[f"together {place + 1}"] = ", ".join(
+            f"{address}={each}" for address, each in row.items()
+        )
     head = f"suite {suite.name}, of {suite.origin}\n\n{suite.summary}\n"
     seeds = f"seeds {', '.join(map(str, found['seeds']))}; design {found['design']}"
     settings = _printed(

@@ -44,9 +44,15 @@ class _Commands(click.Group):
 def shared(command: F) -> F:
     """Add the options that stand before or after the subcommand."""
     options = (
-        click.option("-p", "plugins", multiple=True, metavar="PLUGIN", help="MODULE, FILE.py or no:NAME."),
-        click.option("--results", type=click.Path(path_type=Path), help="Folder of runs (BENCH_RESULTS)."),
-        click.option("--data-root", type=click.Path(path_type=Path), help="Folder of data (BENCH_DATA)."),
+        click.option(
+            "-p", "plugins", multiple=True, metavar="PLUGIN", help="MODULE, FILE.py or no:NAME."
+        ),
+        click.option(
+            "--results", type=click.Path(path_type=Path), help="Folder of runs (BENCH_RESULTS)."
+        ),
+        click.option(
+            "--data-root", type=click.Path(path_type=Path), help="Folder of data (BENCH_DATA)."
+        ),
     )
     for option in reversed(options):
         command = option(command)
@@ -64,9 +70,15 @@ def asks_for_a_plan(command: F) -> F:
     """Add the arguments of `run` and `plan`."""
     options = (
         click.argument("settings", nargs=-1, metavar="[ADDRESS=VALUE,...]..."),
-        click.option("--suite", "suite", metavar="NAME", help="The suite; without it, a sweep of your own."),
-        click.option("--file", "file", type=click.Path(path_type=Path), help="TOML file with suites."),
-        click.option("--seeds", metavar="N|FIRST:END", help="5 plans seeds 0 to 4, 5:10 five more."),
+        click.option(
+            "--suite", "suite", metavar="NAME", help="The suite; without it, a sweep of your own."
+        ),
+        click.option(
+            "--file", "file", type=click.Path(path_type=Path), help="TOML file with suites."
+        ),
+        click.option(
+            "--seeds", metavar="N|FIRST:END", help="5 plans seeds 0 to 4, 5:10 five more."
+        ),
         click.option("--plan-seed", type=int, default=0, help="Shuffles the order of cases."),
     )
     for option in reversed(options):
@@ -76,12 +88,23 @@ def asks_for_a_plan(command: F) -> F:
 
 @bench.command()
 @asks_for_a_plan
-@click.option("--jobs", type=click.IntRange(min=1), default=1, help="Trials side by side: no verdict on speed.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    help="Trials side by side: no verdict on speed.",
+)
 @click.option("--in-process", is_flag=True, help="Train in this process, for debugging.")
-@click.option("--check", is_flag=True, help="Exit 1 where an expectation of the suite does not hold.")
-@click.option("--strict", is_flag=True, help="Count diverged, skipped and unsupported trials as failed.")
+@click.option(
+    "--check", is_flag=True, help="Exit 1 where an expectation of the suite does not hold."
+)
+@click.option(
+    "--strict", is_flag=True, help="Count diverged, skipped and unsupported trials as failed."
+)
 @click.option("--metrics", metavar="A,B", help="Columns of the table.")
-@click.option("--format", "style", type=click.Choice(FORMATS), default="table", help="Of the table.")
+@click.option(
+    "--format", "style", type=click.Choice(FORMATS), default="table", help="Of the table."
+)
 @shared
 @click.pass_context
 def run(ctx: click.Context, /, **given: Any) -> int:
@@ -134,7 +157,9 @@ def plan_command(ctx: click.Context, /, **given: Any) -> int:
 @click.option("--retry", type=click.Choice(("failed",)), help="Try trials that broke again.")
 @click.option("--force", is_flag=True, help="Go on though versions or sources differ.")
 @click.option("--metrics", metavar="A,B", help="Columns of the table.")
-@click.option("--format", "style", type=click.Choice(FORMATS), default="table", help="Of the table.")
+@click.option(
+    "--format", "style", type=click.Choice(FORMATS), default="table", help="Of the table."
+)
 @shared
 @click.pass_context
 def resume(ctx: click.Context, /, **given: Any) -> int:
@@ -309,7 +334,7 @@ def _planned(places: Places, given: dict[str, Any]) -> tuple[Any, Plan]:
     """Parse the form of what was asked before any plugin is loaded, then plan."""
     from harness import session
     from harness.overrides import parse_override
-    from harness.suite import seed_range
+    from harness.draft import seed_range
 
     overrides = [parse_override(each) for each in given["settings"]]
     seeds = None if given["seeds"] is None else seed_range(given["seeds"])
@@ -358,7 +383,11 @@ def _print_run(stored: StoredRun, style: str, metrics: str | None, *, trials: bo
     columns = [] if metrics is None else [each for each in metrics.split(",") if each.strip()]
     width = _width() if style == "table" else None
     if trials:
-        _print(render.render_trials(plan, stored.records, style=style, metrics=columns, width=width, meanings=meanings))
+        _print(
+            render.render_trials(
+                plan, stored.records, style=style, metrics=columns, width=width, meanings=meanings
+            )
+        )
         return
     rows = tables.summaries(plan, stored.records, meanings)
     _print(render.render_cases(plan, rows, style=style, metrics=columns, width=width))

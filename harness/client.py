@@ -28,9 +28,7 @@ from harness.processes import MARK, kill_all, kill_tree, orphans_adopted, signal
 from harness.registry import Registry
 
 _SERVER = "import sys; sys.path[:] = {path!r}; from harness.server import main; main({descriptor}, {parent})"
-_WORKER = (
-    "import sys; sys.path[:] = {path!r}; from harness.alone import main; main({request!r}, {outcome!r}, {plugins!r})"
-)
+_WORKER = "import sys; sys.path[:] = {path!r}; from harness.alone import main; main({request!r}, {outcome!r}, {plugins!r})"
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _PATIENCE_S = 2.0
 _KEPT_OUTPUT = 1 << 14
@@ -115,7 +113,9 @@ class Server:
             except ServerGone as gone:
                 if self._ready:
                     raise
-                raise PluginError(f"the process that starts trials could not start: {gone}") from None
+                raise PluginError(
+                    f"the process that starts trials could not start: {gone}"
+                ) from None
             if isinstance(answer, Ended):
                 return answer
             if isinstance(answer, Refused):
@@ -264,7 +264,9 @@ def open_runner(
     if platform != "linux":
         return Interpreters(plugins)
     entries = registry.entries.values()
-    preload = dict.fromkeys(name for each in entries for name in getattr(each.definition, "preload", ()))
+    preload = dict.fromkeys(
+        name for each in entries for name in getattr(each.definition, "preload", ())
+    )
     return Server(plugins, tuple(preload))
 
 

@@ -7,7 +7,6 @@ imports torch; the names of its types stand in annotations only.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
@@ -27,8 +26,7 @@ Direction: TypeAlias = Literal["higher", "lower"]
 Scale: TypeAlias = Literal["difference", "ratio"]
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(Struct, frozen=True):
     """A network.
 
     Args:
@@ -43,11 +41,10 @@ class Model:
     build: Callable[..., nn.Module]
     accepts: Callable[..., str | None] | None = None
     step: Callable[[Workload, Batch], StepResult] | None = None
-    preload: tuple[str, ...] = field(default=(), kw_only=True)
+    preload: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Dataset:
+class Dataset(Struct, frozen=True):
     """Data for a task.
 
     Args:
@@ -65,11 +62,10 @@ class Dataset:
     task: Callable[..., Task]
     seeded: bool = False
     holdout: float | None = None
-    preload: tuple[str, ...] = field(default=(), kw_only=True)
+    preload: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Optimizer:
+class Optimizer(Struct, frozen=True):
     """A rule to step by: `build(model, *, ...) -> torch.optim.Optimizer`; it gets the model, not its parameters.
 
     An optimizer with an attribute `batch_size` finds the size of the current batch there before each step.
@@ -77,35 +73,31 @@ class Optimizer:
 
     name: str
     build: Callable[..., torch.optim.Optimizer]
-    preload: tuple[str, ...] = field(default=(), kw_only=True)
+    preload: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Struct, frozen=True):
     """A course of the learning rate: `factor(progress, *, ...) -> float` for progress from 0 to 1, at each step."""
 
     name: str
     factor: Callable[..., float]
 
 
-@dataclass(frozen=True, slots=True)
-class Activation:
+class Activation(Struct, frozen=True):
     """A function between layers: `build(*, ...) -> nn.Module`."""
 
     name: str
     build: Callable[..., nn.Module]
 
 
-@dataclass(frozen=True, slots=True)
-class Initializer:
+class Initializer(Struct, frozen=True):
     """Start values: `apply(parameter, generator, *, ...)` fills the parameter in place, drawing from the generator."""
 
     name: str
     apply: Callable[..., object]
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(Struct, frozen=True):
     """What training lowers: `build(*, ...) -> nn.Module`, called with outputs and targets.
 
     Args:
@@ -117,11 +109,10 @@ class Loss:
     name: str
     build: Callable[..., nn.Module]
     predict: Callable[[Tensor], Tensor] | None = None
-    preload: tuple[str, ...] = field(default=(), kw_only=True)
+    preload: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(Struct, frozen=True):
     """A figure to take of a trained model besides those that are always taken.
 
     Args:
@@ -143,16 +134,15 @@ class Metric:
     when: Literal["end", "epoch"] = "end"
     scale: Scale = "difference"
     step: float | None = None
-    preload: tuple[str, ...] = field(default=(), kw_only=True)
+    preload: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Procedure:
+class Procedure(Struct, frozen=True):
     """What a trial does: `run(workload, *, ...) -> Findings`. Model, dataset and optimizer may be none."""
 
     name: str
     run: Callable[..., Findings]
-    preload: tuple[str, ...] = field(default=(), kw_only=True)
+    preload: tuple[str, ...] = ()
 
 
 Definition: TypeAlias = (
@@ -160,8 +150,7 @@ Definition: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """What is to be learned.
 
     Args:
@@ -174,9 +163,7 @@ class Task:
     kind: Kind
     input_shape: tuple[int, ...]
     outputs: int
-    activations: Callable[[str], nn.Module] | None = field(
-        default=None, kw_only=True, repr=False, compare=False
-    )
+    activations: Callable[[str], nn.Module] | None = None
 
     @property
     def features(self) -> int:
@@ -200,8 +187,7 @@ class Task:
         return self.activations(name)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where and how a dataset is loaded.
 
     Args:
@@ -215,8 +201,7 @@ class Place:
     seed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(Struct, frozen=True):
     """Samples: `inputs` is a tuple of tensors, each with n as its first size (the second: lengths of sequences).
 
     Args:
@@ -233,18 +218,16 @@ class Split:
         return len(self.targets)
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(Struct, frozen=True):
     """What a dataset loads; `truth` holds the weights that made synthetic data."""
 
     train: Split
     validation: Split | None = None
     test: Split | None = None
-    truth: Mapping[str, Tensor] = field(default_factory=dict)
+    truth: Mapping[str, Tensor] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """What one step sees: a tuple of input tensors, the targets, the number of samples."""
 
     inputs: tuple[Tensor, ...]
@@ -252,16 +235,14 @@ class Batch:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class StepResult:
+class StepResult(Struct, frozen=True):
     """What a model's own step did: the loss (per sample, a tensor of no dimension) and how many samples it took."""
 
     loss: Tensor
     samples: int
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(Struct, frozen=True):
     """What a procedure found.
 
     Args:
@@ -270,9 +251,9 @@ class Findings:
         missing: For a metric that is None, the reason.
     """
 
-    metrics: Mapping[str, float | None] = field(default_factory=dict)
-    series: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
-    missing: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float | None] = {}
+    series: Mapping[str, Sequence[float | None]] = {}
+    missing: Mapping[str, str] = {}
 
 
 class Protocol(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -296,8 +277,11 @@ class Protocol(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     metrics: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class Workload:
+def _nothing() -> None:
+    """Do nothing: nobody watches."""
+
+
+class Workload(Struct, eq=False):
     """A built model, its data, optimizer and loss, ready to step.
 
     Args:
@@ -323,29 +307,27 @@ class Workload:
     data: Data | None
     device: torch.device
     task: Task | None
-    protocol: Protocol = field(default_factory=Protocol, kw_only=True)
-    seed: int = field(default=0, kw_only=True)
-    predict: Callable[[Tensor], Tensor] | None = field(default=None, kw_only=True)
-    step: Callable[[Workload, Batch], StepResult] | None = field(default=None, kw_only=True)
-    factor: Callable[[float], float] | None = field(default=None, kw_only=True)
-    measures: tuple[Measure, ...] = field(default=(), kw_only=True)
-    mark: Callable[[], None] = field(default=lambda: None, kw_only=True)
+    protocol: Protocol = Protocol()
+    seed: int = 0
+    predict: Callable[[Tensor], Tensor] | None = None
+    step: Callable[[Workload, Batch], StepResult] | None = None
+    factor: Callable[[float], float] | None = None
+    measures: tuple[Measure, ...] = ()
+    mark: Callable[[], None] = _nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
+class Measure(Struct, frozen=True):
     """A plugin's metric with its options bound."""
 
     metric: Metric
     take: Callable[[Trained], Any]
 
 
-@dataclass(slots=True)
 class Trained(Workload):
     """A workload after an epoch: with the curves so far (values by epoch) and the number of epochs done."""
 
-    curves: Mapping[str, Sequence[float | None]] = field(default_factory=dict, kw_only=True)
-    epoch: int = field(default=0, kw_only=True)
+    curves: Mapping[str, Sequence[float | None]] = {}
+    epoch: int = 0
 
 
 __all__ = [

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from harness.errors import SuiteError
 from harness.settings import Level
+from harness.suite import Design
 
 Assignment: TypeAlias = Mapping[str, Level]
 Axis: TypeAlias = Sequence[Assignment]
-Design: TypeAlias = Literal["product", "ablate", "zip"]
 
 
 def axis(address: str, levels: Sequence[Level]) -> Axis:

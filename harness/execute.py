@@ -206,7 +206,9 @@ def _bury(execution: _Execution, gone: ServerGone) -> None:
     execution.runner.close()
     lost, execution.running = execution.running, {}
     for running in lost.values():
-        outcome = Outcome(status="crashed", reason=f"the process that starts trials was killed: {gone}")
+        outcome = Outcome(
+            status="crashed", reason=f"the process that starts trials was killed: {gone}"
+        )
         _keep(execution, running, outcome)
     execution.runner.start()
 
@@ -250,7 +252,9 @@ def _prepare(execution: _Execution, trial: Trial) -> _Prepared:
         try:
             outcome = _outcome(_done_alone(execution, request))
         except ServerGone as gone:
-            outcome = Outcome(status="crashed", reason=f"the process that starts trials was killed: {gone}")
+            outcome = Outcome(
+                status="crashed", reason=f"the process that starts trials was killed: {gone}"
+            )
         if outcome.status != "ok":
             told = f"loading dataset {case.settings['dataset']}: {outcome.reason}"
             outcome = Outcome(status=outcome.status, reason=told)
@@ -279,10 +283,14 @@ def _done_alone(execution: _Execution, request: Request) -> Ended:
 
 def _outcome(ended: Ended) -> Outcome:
     if ended.timed_out:
-        return Outcome(status="timeout", reason=f"killed at its deadline, after {duration(ended.wall_s)}")
+        return Outcome(
+            status="timeout", reason=f"killed at its deadline, after {duration(ended.wall_s)}"
+        )
     if ended.outcome is not None:
         return ended.outcome
-    return Outcome(status="crashed", reason=f"the process died with {ended.ending} before it had a result")
+    return Outcome(
+        status="crashed", reason=f"the process died with {ended.ending} before it had a result"
+    )
 
 
 def _keep(
@@ -301,7 +309,9 @@ def _record(
 ) -> Record:
     trial, conditions = running.trial, execution.conditions
     case = execution.plan.cases[trial.case]
-    loaded = execution.prepared.get(_data_key(execution, trial)) if case.settings["dataset"] else None
+    loaded = (
+        execution.prepared.get(_data_key(execution, trial)) if case.settings["dataset"] else None
+    )
     metrics, missing = _metrics(outcome, ended, loaded)
     return Record(
         key=trial.key,
@@ -316,7 +326,11 @@ def _record(
         missing=missing,
         curves=outcome.curves,
         started=running.started,
-        environment={**conditions.environment, "threads": case.settings["threads"], **outcome.environment},
+        environment={
+            **conditions.environment,
+            "threads": case.settings["threads"],
+            **outcome.environment,
+        },
         sources={
             address: each.source
             for address, each in definitions_of(conditions.registry, case.settings).items()
@@ -332,7 +346,9 @@ def _metrics(
     outcome: Outcome, ended: Ended | None, loaded: _Prepared | None
 ) -> tuple[dict[str, int | float | None], dict[str, str]]:
     if outcome.status != "ok":
-        return dict.fromkeys(MEANINGS), dict.fromkeys(MEANINGS, f"the trial ended as {outcome.status}")
+        return dict.fromkeys(MEANINGS), dict.fromkeys(
+            MEANINGS, f"the trial ended as {outcome.status}"
+        )
     metrics, missing = dict(outcome.metrics), dict(outcome.missing)
     taken: dict[str, int | float | None] = {"wall_s": ended.wall_s if ended else None}
     if loaded is not None:
@@ -352,7 +368,9 @@ def _dataset(execution: _Execution, case: Case) -> Dataset:
 
 def _data_key(execution: _Execution, trial: Trial) -> str:
     settings = execution.plan.cases[trial.case].settings
-    chosen = {address: value for address, value in settings.items() if root_of(address) == "dataset"}
+    chosen = {
+        address: value for address, value in settings.items() if root_of(address) == "dataset"
+    }
     return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -24,7 +24,7 @@ from harness.settings import (
     split_name,
     text,
 )
-from harness.suite import Draft, Expected
+from harness.draft import Draft, Expected
 
 SWEEP = "sweep"
 """The name of a sweep of one's own."""
@@ -46,7 +46,9 @@ def parse_override(given: str) -> Override:
     """
     address, sign, value = given.partition("=")
     if not sign:
-        raise LevelError(f"{given!r} is no setting: write ADDRESS=VALUE, for example model.dropout=0,0.5")
+        raise LevelError(
+            f"{given!r} is no setting: write ADDRESS=VALUE, for example model.dropout=0,0.5"
+        )
     if not value.strip():
         raise LevelError(f"{given!r} has no level: write {address}=VALUE or {address}=V1,V2")
     return Override(address_of(address), parse_levels(value))
@@ -81,14 +83,18 @@ def _full_address(
         if root not in DEFINITION_ROOTS:
             raise UnknownName("address", address, [*ROOTS, *chosen])
         if address not in chosen:
-            raise UnknownName("address", address, [each for each in chosen if root_of(each) == root] or chosen)
+            raise UnknownName(
+                "address", address, [each for each in chosen if root_of(each) == root] or chosen
+            )
         return address
     found = [each for each in chosen if each.partition(".")[2] == address]
     if not found:
         known = [*ROOTS, *(each.partition(".")[2] for each in chosen), *chosen]
         raise UnknownName("address", address, known)
     if len(found) > 1:
-        raise SettingError(f"{address!r} stands for {' and for '.join(found)}: write the address in full")
+        raise SettingError(
+            f"{address!r} stands for {' and for '.join(found)}: write the address in full"
+        )
     return found[0]
 
 
@@ -198,7 +204,9 @@ def _stripped(draft: Draft, address: str) -> Draft:
         )
 
     factors = {
-        key: tuple({text(new): new for new in map(level_without, each)}.values()) if key == root else each
+        key: tuple({text(new): new for new in map(level_without, each)}.values())
+        if key == root
+        else each
         for key, each in draft.factors.items()
     }
     return replace(

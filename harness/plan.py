@@ -14,7 +14,7 @@ from harness.record import STATUSES, trial_key
 from harness.registry import Registry
 from harness.resolve import Resolved, Resolver, check_metric_name
 from harness.settings import DEFINITION_ROOTS, Level, plain, text
-from harness.suite import Draft, Expected
+from harness.draft import Draft, Expected
 from harness.units import one_line
 
 MOST_TRIALS = 1_000_000
@@ -74,7 +74,9 @@ def make_plan(
         _case(planner, drawn, factors, baseline, absent)
         for drawn, baseline in zip(planner.cases, baselines, strict=True)
     )
-    expectations = tuple(each for expected in draft.expect for each in _expectation(planner, expected))
+    expectations = tuple(
+        each for expected in draft.expect for each in _expectation(planner, expected)
+    )
     for metric in draft.margins:
         check_metric_name(registry, metric, f"suite {draft.name!r}: margins")
     return Plan(
@@ -95,7 +97,9 @@ def _draw_cases(planner: _Planner) -> None:
     draft = planner.draft
     axes = _axes(draft)
     _check_size(draft, axes)
-    drawn = [(each, True) for each in combine(draft.design, axes)] + [(each, False) for each in draft.include]
+    drawn = [(each, True) for each in combine(draft.design, axes)] + [
+        (each, False) for each in draft.include
+    ]
     for pattern in draft.exclude:
         planner.resolver.check_pattern(pattern)
     hits = [0] * len(draft.exclude)
@@ -114,7 +118,9 @@ def _draw_cases(planner: _Planner) -> None:
         if not hit:
             planner.forgive(f"exclude {_words(pattern)} matches no case")
     if merged:
-        planner.notes.append(f"{merged} of {len(drawn)} combinations are equal to others: each is run once")
+        planner.notes.append(
+            f"{merged} of {len(drawn)} combinations are equal to others: each is run once"
+        )
     if not planner.cases:
         raise SuiteError(f"suite {draft.name!r} has no cases left: everything is excluded")
 
@@ -158,7 +164,9 @@ def _check_options_applied(planner: _Planner) -> None:
         if address == root or address in applied or f"{root}." in applied:
             continue
         chosen = sorted({str(each.resolved.settings[root]) for each in planner.cases})
-        planner.forgive(f"{address} applies to no case: {root} {' and '.join(chosen)} has no such option")
+        planner.forgive(
+            f"{address} applies to no case: {root} {' and '.join(chosen)} has no such option"
+        )
 
 
 def _case(
@@ -222,7 +230,10 @@ def _counterpart(planner: _Planner, drawn: _Drawn, pattern: Mapping[str, Level])
 def _snapped(planner: _Planner, address: str, level: Level) -> Level:
     """Take a factor's own level where a pattern names it by less: `normal` for `normal[std=0.01]`."""
     draft = planner.draft
-    known = [*draft.factors.get(address, ()), *(row[address] for row in draft.together if address in row)]
+    known = [
+        *draft.factors.get(address, ()),
+        *(row[address] for row in draft.together if address in row),
+    ]
     if text(level) in {text(each) for each in known} or address not in DEFINITION_ROOTS:
         return level
     named = [each for each in known if text(each).partition("[")[0] == text(level)]
@@ -258,7 +269,9 @@ def _expectation(planner: _Planner, expected: Expected) -> list[Expectation]:
     if not matched or any(None in each for each in others.values()):
         planner.forgive(f"expect: {_sentence(expected)} matches no case")
         return []
-    compared = {claim: tuple(each for each in found if each is not None) for claim, found in others.items()}
+    compared = {
+        claim: tuple(each for each in found if each is not None) for claim, found in others.items()
+    }
     return [
         Expectation(
             text=_sentence(expected),
@@ -314,6 +327,7 @@ def _trials(
         order = list(by_settings)
         random.Random(f"{plan_seed}/{seed}").shuffle(order)  # noqa: S311  # an order, not a secret
         trials += [
-            Trial(case=place, seed=seed, key=trial_key(cases[place].settings, seed)) for place in order
+            Trial(case=place, seed=seed, key=trial_key(cases[place].settings, seed))
+            for place in order
         ]
     return tuple(trials)

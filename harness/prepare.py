@@ -116,7 +116,9 @@ def to_device(data: Data, device: torch.device, dtype: torch.dtype | None) -> Da
         return tensor.to(device, dtype if tensor.is_floating_point() else None)
 
     splits = {
-        name: Split(tuple(moved(each) for each in split.inputs), moved(split.targets), split.collate)
+        name: Split(
+            tuple(moved(each) for each in split.inputs), moved(split.targets), split.collate
+        )
         for name, split in _splits(data)
     }
     return Data(**splits, truth=data.truth)
@@ -173,7 +175,9 @@ def _collate_name(collate: Callable[..., Any] | None) -> str | None:
         return None
     name = f"{collate.__module__}:{collate.__qualname__}"
     if _collate_of(name) is not collate:
-        raise SettingError(f"collate={name} must be a function of a module: trials look it up by its name")
+        raise SettingError(
+            f"collate={name} must be a function of a module: trials look it up by its name"
+        )
     return name
 
 

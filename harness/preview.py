@@ -71,5 +71,9 @@ def _table(plan: Plan, width: int | None, trials: bool) -> str:
     if shown is not None:
         columns.append(Column(header="seed", cells=[seed for _, seed in shown]))
     columns.append(Column(header="expected", cells=[case.expected or "" for case in cases]))
-    below = [] if trials or len(cases) == len(plan.cases) else [f"... and {len(plan.cases) - len(cases)} more cases"]
+    below = (
+        []
+        if trials or len(cases) == len(plan.cases)
+        else [f"... and {len(plan.cases) - len(cases)} more cases"]
+    )
     return printed(columns, width=width, below=below)

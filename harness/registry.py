@@ -19,6 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import msgspec
 import pluggy
 
 from harness import hookspecs
@@ -37,7 +38,8 @@ from harness.definitions import (
 from harness.errors import BenchError, PluginError, UnknownName, nearest, same_name, what_would_work
 from harness.options import Schema, schema_of
 from harness.record import Record
-from harness.suite import Suite, draft, read_file
+from harness.draft import draft, read_file
+from harness.suite import Suite
 from harness.units import one_line
 
 GROUP = "bench"
@@ -124,7 +126,9 @@ class Entry:
         """
         wanted = inspect.signature(function).parameters
         try:
-            return function(*arguments, **{key: value for key, value in options.items() if key in wanted})
+            return function(
+                *arguments, **{key: value for key, value in options.items() if key in wanted}
+            )
         except BenchError:
             raise
         except Exception as error:  # noqa: BLE001  # the border to a plugin: its error is told, not lost
@@ -158,7 +162,9 @@ class Registry:
         """Name what is registered of a kind, sorted."""
         if kind == "suite":
             return tuple(sorted(each.name for each in self.suites.values()))
-        return tuple(sorted(entry.name for (each, _), entry in self.entries.items() if each == kind))
+        return tuple(
+            sorted(entry.name for (each, _), entry in self.entries.items() if each == kind)
+        )
 
     def suite(self, name: str) -> Suite:
         """Find a suite.
@@ -212,8 +218,12 @@ def load(named: Sequence[str] = (), base: Path | None = None) -> Registry:
             builder.add_named(each, base or Path.cwd())
     names = known | {each.name for each in builder.plugins}
     for each in named:
-        if each.startswith("no:") and same_name(each[3:]) not in {same_name(name) for name in names}:
-            raise PluginError(f"-p {each}: unknown plugin {each[3:]!r}{what_would_work(each[3:], names)}")
+        if each.startswith("no:") and same_name(each[3:]) not in {
+            same_name(name) for name in names
+        }:
+            raise PluginError(
+                f"-p {each}: unknown plugin {each[3:]!r}{what_would_work(each[3:], names)}"
+            )
     return builder.registry()
 
 
@@ -235,7 +245,9 @@ def _observe(plugin: Plugin, record: Record) -> str | None:
     try:
         plugin.manager.hook.bench_trial_finished(record=record)
     except Exception as error:  # noqa: BLE001  # the border to a plugin: an observer must not stop a run
-        return one_line(f"plugin {plugin.name!r}: bench_trial_finished: {type(error).__name__}: {error}")
+        return one_line(
+            f"plugin {plugin.name!r}: bench_trial_finished: {type(error).__name__}: {error}"
+        )
     return None
 
 
@@ -291,12 +303,16 @@ class _Builder:
         self.suite_plugins |= dict.fromkeys(suites, plugin.name)
         self.plugins.append(loaded)
 
-    def _entries(self, plugin: Plugin, manager: pluggy.PluginManager) -> dict[tuple[str, str], Entry]:
+    def _entries(
+        self, plugin: Plugin, manager: pluggy.PluginManager
+    ) -> dict[tuple[str, str], Entry]:
         found: dict[tuple[str, str], Entry] = {}
         for kind, spec in KINDS.items():
             for definition in _registered(plugin, manager, spec.hook, spec.type):
                 key = (kind, _checked_name(plugin, kind, definition.name))
-                self._check_new(plugin, kind, definition.name, self.entries.get(key) or found.get(key))
+                self._check_new(
+                    plugin, kind, definition.name, self.entries.get(key) or found.get(key)
+                )
                 owner = f"plugin {plugin.name!r}: {kind} {definition.name}"
                 found[key] = Entry(kind, definition, _schema(owner, kind, spec, definition), plugin)
         return found
@@ -306,7 +322,7 @@ class _Builder:
         for given in _registered(plugin, manager, "bench_register_suites", (Suite, str, Path)):
             for suite in [given] if isinstance(given, Suite) else _read_suites(plugin, given):
                 if not suite.origin:
-                    suite = replace(suite, origin=f"plugin {plugin.name}")  # noqa: PLW2901  # the same suite, named
+                    suite = msgspec.structs.replace(suite, origin=f"plugin {plugin.name}")  # noqa: PLW2901  # the same suite, named
                 draft(suite)
                 name = same_name(suite.name)
                 other = self.suites.get(name) or found.get(name)
@@ -327,7 +343,9 @@ class _Builder:
 
 
 def _entry_points() -> list[importlib.metadata.EntryPoint]:
-    points = {(each.name, each.value): each for each in importlib.metadata.entry_points(group=GROUP)}
+    points = {
+        (each.name, each.value): each for each in importlib.metadata.entry_points(group=GROUP)
+    }
     return [points[key] for key in sorted(points)]
 
 
@@ -354,7 +372,11 @@ def _import_named(named: str, base: Path) -> ModuleType:
             return _import_file(base / named)
         return _imported(lambda: importlib.import_module(named))
     except PluginError as error:
-        beside = f"; a file is named with its ending: -p {named}.py" if (base / f"{named}.py").exists() else ""
+        beside = (
+            f"; a file is named with its ending: -p {named}.py"
+            if (base / f"{named}.py").exists()
+            else ""
+        )
         raise PluginError(one_line(f"plugin {named}: {error}", 400) + beside) from error.__cause__
 
 
@@ -365,7 +387,9 @@ def _import_file(path: Path) -> ModuleType:
         return sys.modules[name]
     if not path.is_file():
         near = nearest(path.name, [each.name for each in path.parent.glob("*.py")])
-        raise PluginError(f"there is no such file ({path})" + (f": did you mean {near!r}?" if near else ""))
+        raise PluginError(
+            f"there is no such file ({path})" + (f": did you mean {near!r}?" if near else "")
+        )
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise PluginError(f"{path} is no Python file")
@@ -396,7 +420,9 @@ def _manager(plugin: Plugin, module: object) -> pluggy.PluginManager:
                 f"plugin {plugin.name!r}: unknown hook {caller.name!r}{what_would_work(caller.name, known)}"
             )
     if not callers:
-        raise PluginError(f"plugin {plugin.name!r} implements no hook: mark functions with @harness.hookimpl")
+        raise PluginError(
+            f"plugin {plugin.name!r} implements no hook: mark functions with @harness.hookimpl"
+        )
     return manager
 
 
@@ -411,7 +437,9 @@ def _registered(plugin: Plugin, manager: pluggy.PluginManager, hook: str, types:
         raise PluginError(f"{where} raised {type(error).__name__}: {error}") from error
     for each in found:
         if not isinstance(each, types):
-            wanted = " or ".join(t.__name__ for t in (types if isinstance(types, tuple) else (types,)))
+            wanted = " or ".join(
+                t.__name__ for t in (types if isinstance(types, tuple) else (types,))
+            )
             raise PluginError(f"{where} returned {one_line(repr(each), 80)}, which is no {wanted}")
     return found
 

@@ -190,7 +190,9 @@ class Resolver:
         for glob, each in level.rows:
             settings = dict(self._made(root, each, {}).settings)
             name = cast(str, settings.pop(root))
-            options = {address.partition(".")[2]: level_of(value) for address, value in settings.items()}
+            options = {
+                address.partition(".")[2]: level_of(value) for address, value in settings.items()
+            }
             rows.append((glob, join_name(name, options)))
         return Globs(tuple(rows))
 
@@ -210,9 +212,13 @@ class Resolver:
         key = repr(dataset.settings)
         if key not in self._tasks:
             definition = cast(Dataset, dataset.entry.definition)
-            task = dataset.entry.call(definition.task, **typed_options(dataset.entry, dataset.settings, "dataset"))
+            task = dataset.entry.call(
+                definition.task, **typed_options(dataset.entry, dataset.settings, "dataset")
+            )
             if not isinstance(task, Task):
-                raise SettingError(f"dataset {dataset.entry.name}: its task is {task!r}, which is no Task")
+                raise SettingError(
+                    f"dataset {dataset.entry.name}: its task is {task!r}, which is no Task"
+                )
             self._tasks[key] = task
         return self._tasks[key]
 
@@ -289,7 +295,11 @@ def _names_in(setting: Any) -> list[str]:
     if setting is None or setting == AS_BUILT:
         return []
     level = parse_level(setting)
-    splits = [split_name(each) for _, each in level.rows] if isinstance(level, Globs) else [split_name(level)]
+    splits = (
+        [split_name(each) for _, each in level.rows]
+        if isinstance(level, Globs)
+        else [split_name(level)]
+    )
     return sorted({each[0] for each in splits if each and each[0] and each[0] != AS_BUILT})
 
 
@@ -328,7 +338,9 @@ def _without_definition(root: str, name: str | None, bracket: Mapping[str, Level
         raise SettingError(f"{root}={name} takes no options")
     if name is None and root not in MAY_BE_NONE:
         instead = AS_BUILT if DEFINITION_ROOTS[root] == "initializer" else DEFAULT_LEVELS[root]
-        raise SettingError(f"{root}=none is not possible: only {', '.join(MAY_BE_NONE)} may be none; try {instead}")
+        raise SettingError(
+            f"{root}=none is not possible: only {', '.join(MAY_BE_NONE)} may be none; try {instead}"
+        )
     return _Part({root: name}, frozenset(), None)
 
 
@@ -343,7 +355,9 @@ def _check_needs(parts: Mapping[str, _Part]) -> None:
     if model is None:
         raise SettingError("training needs a model: give model=NAME (bench list models shows them)")
     if parts["dataset"].entry is None:
-        raise SettingError("training needs data: give dataset=NAME (bench list datasets shows them)")
+        raise SettingError(
+            "training needs data: give dataset=NAME (bench list datasets shows them)"
+        )
     own_step = cast(Model, model.definition).step is not None
     for root in ("optimizer", "loss"):
         if parts[root].entry is None and not own_step:

@@ -66,7 +66,9 @@ def _imported(hello: Hello) -> Registry:
         try:
             importlib.import_module(name)
         except Exception as error:  # noqa: BLE001  # the border to a plugin: what it names may raise anything
-            raise BenchError(f"preload {name!r}: {type(error).__name__}: {one_line(str(error))}") from error
+            raise BenchError(
+                f"preload {name!r}: {type(error).__name__}: {one_line(str(error))}"
+            ) from error
     return registry
 
 
@@ -139,7 +141,11 @@ class _Server:
         return True
 
     def _patience_s(self) -> float | None:
-        waiting = [each.deadline - time.monotonic() for each in self.children.values() if not each.timed_out]
+        waiting = [
+            each.deadline - time.monotonic()
+            for each in self.children.values()
+            if not each.timed_out
+        ]
         if any(each.pid_file is None or each.timed_out for each in self.children.values()):
             waiting.append(_POLL_S)
         return max(0.0, min(waiting)) if waiting else None

@@ -29,7 +29,8 @@ from harness.store import (
     list_runs,
     read_run,
 )
-from harness.suite import Suite, SuiteFile, draft, read_file, seed_range
+from harness.draft import SuiteFile, draft, read_file, seed_range
+from harness.suite import Suite
 
 CONFIG = "bench.toml"
 _VERSIONS = ("harness", "python", "torch", "torchvision", "numpy", "scikit-learn")
@@ -46,7 +47,9 @@ class Places:
         plugins: `MODULE`, `FILE.py` or `no:NAME`.
     """
 
-    results: Path = field(default_factory=lambda: Path(os.environ.get("BENCH_RESULTS") or "results"))
+    results: Path = field(
+        default_factory=lambda: Path(os.environ.get("BENCH_RESULTS") or "results")
+    )
     data_root: Path = field(default_factory=lambda: default_data_root(os.environ))
     file: Path | None = None
     plugins: Sequence[str] = ()
@@ -121,7 +124,9 @@ def plan_asked(asked: Asked, loaded: Loaded) -> Plan:
     """
     if asked.suite is None and not asked.overrides:
         known = ", ".join(loaded.registry.names("suite"))
-        raise SuiteError(f"nothing to run: give --suite NAME (known: {known}) or settings, ADDRESS=VALUE")
+        raise SuiteError(
+            f"nothing to run: give --suite NAME (known: {known}) or settings, ADDRESS=VALUE"
+        )
     suite = asked.suite
     if suite is None:
         suite = Suite(SWEEP, seeds=3)
@@ -141,7 +146,9 @@ def plan_asked(asked: Asked, loaded: Loaded) -> Plan:
     return _with_notes(plan, loaded)
 
 
-def run_plan(plan: Plan, loaded: Loaded, places: Places, manner: Manner, watcher: Watcher, version: str) -> Path:
+def run_plan(
+    plan: Plan, loaded: Loaded, places: Places, manner: Manner, watcher: Watcher, version: str
+) -> Path:
     """Run a plan in a folder of its own.
 
     Returns:
@@ -244,7 +251,9 @@ def expected_s(plan: Plan, results: Path) -> float | None:
     if not by_settings:
         return None
     usual = _median([each for times in by_settings.values() for each in times])
-    per_case = [_median(by_settings.get(_settings_key(case.settings), [usual])) for case in plan.cases]
+    per_case = [
+        _median(by_settings.get(_settings_key(case.settings), [usual])) for case in plan.cases
+    ]
     return sum(
         0.0 if plan.cases[trial.case].expected else per_case[trial.case] for trial in plan.trials
     )
@@ -268,7 +277,12 @@ def meanings(registry: Registry, plan: Plan) -> dict[str, Meaning]:
             if isinstance(metric, Metric):
                 about = (metric.measure.__doc__ or "").strip().partition("\n")[0]
                 found[metric.name] = Meaning(
-                    metric.name, metric.unit or "1", metric.direction, metric.margin, metric.scale, about
+                    metric.name,
+                    metric.unit or "1",
+                    metric.direction,
+                    metric.margin,
+                    metric.scale,
+                    about,
                 )
     return found
 
@@ -282,7 +296,11 @@ def _config(given: Path | None) -> tuple[Path, SuiteFile]:
 
 def _absolute(plugins: Sequence[str], base: Path) -> Iterator[str]:
     for each in plugins:
-        yield str((base / each).absolute()) if each.endswith(".py") and not each.startswith("no:") else each
+        yield (
+            str((base / each).absolute())
+            if each.endswith(".py") and not each.startswith("no:")
+            else each
+        )
 
 
 def _with_notes(plan: Plan, loaded: Loaded) -> Plan:

@@ -15,8 +15,10 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from harness.errors import LevelError, same_name
 
@@ -61,19 +63,17 @@ _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 _CONSTANTS: Mapping[str, bool | None] = {"true": True, "false": False, "none": None}
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """A definition's name with options: `sgd[lr=0.1]`; the options are sorted by name."""
 
     name: str
     options: tuple[tuple[str, Level], ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "options", tuple(sorted(self.options, key=lambda each: each[0])))
+        force_setattr(self, "options", tuple(sorted(self.options, key=lambda each: each[0])))
 
 
-@dataclass(frozen=True, slots=True)
-class Globs:
+class Globs(Struct, frozen=True):
     """Levels by globs over the names of parameters; the first that matches wins."""
 
     rows: tuple[tuple[str, Level], ...]

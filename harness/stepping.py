@@ -1,7 +1,7 @@
 """The training loop: batches in their order, steps, losses, clocks.
 
 It is kept as fast as a loop written by hand (benchmarks/test_training.py): what a step needs is
-bound once, nothing is built per step that need not be, and on an accelerator nothing waits for the
+bound once, nothing is called per step that need not be, and on an accelerator nothing waits for the
 device inside the timed part.
 
 Shapes: inputs (n, ...), targets (n, ...), the index of a batch (b,), a loss ().
@@ -13,9 +13,9 @@ import math
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from time import perf_counter
-from typing import Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -26,6 +26,18 @@ from harness.devices import Device, autocast
 from harness.evaluation import reduction
 from harness.seeding import derive
 
+_Step: TypeAlias = Callable[[tuple[Tensor, ...], Tensor, int], tuple[Tensor, int]]
+"""From inputs, targets and their number to the loss and the samples taken."""
+
+
+class NotFinite(Exception):
+    """The loss of a step, counted from 1 in its epoch, is not a finite number."""
+
+    def __init__(self, step: int, loss: float) -> None:
+        super().__init__(f"loss is {loss} in step {step}")
+        self.step = step
+        self.loss = loss
+
 
 class Loop:
     """Steps through the training split in the trial's order; keeps the window of steady steps."""
@@ -33,68 +45,90 @@ class Loop:
     def __init__(self, workload: Workload, split: Split, device: Device) -> None:
         size = workload.protocol.batch_size
         self._size = len(split) if size == "full" else size
+        self.steps_per_epoch = -(-len(split) // self._size)
+        self.planned = self.steps_per_epoch * workload.protocol.epochs
+        self.window = Window()
         self._split = split
         self._device = device
         self._clock = device.step_clock()
         self._order = torch.Generator().manual_seed(derive(workload.seed, "order"))
-        self._step = _stepper(workload)
-        self.epochs = workload.protocol.epochs
-        self.steps_per_epoch = -(-len(split) // self._size)
-        self.planned = self.steps_per_epoch * self.epochs
+        self._summed = _is_summed(workload)
+        self._parts = _parts(workload)
+        self._step = _unusual_step(workload)
         self._prepare = _preparation(workload, self.planned)
-        self.losses = _losses(workload, device, self.steps_per_epoch)
-        self.warm = warm_steps(self.planned)
-        self.taken = 0
-        self.window = Window()
+        self._queued = None if device.on_host else _Queued(workload, self.steps_per_epoch)
+        self._heeded = True
+        self._warm = warm_steps(self.planned)
+        self._taken = 0
 
     def epoch(self, after_first: Callable[[], None]) -> float:
-        """Step through the data once; give the mean loss on the way.
+        """Step through the data once; give the mean loss on the way, per sample.
 
         Raises:
             NotFinite: a step's loss is not finite.
         """
         batches = self._batches()
-        if self.taken == 0:
-            self._run(islice(batches, 1))
+        sections = []
+        if self._taken == 0:
+            sections.append(self._run(islice(batches, 1)))
             after_first()
-        if self.taken < self.warm:
-            self._run(islice(batches, self.warm - self.taken))
-        self._run_steady(batches)
-        return self.losses.close()
+        if self._taken < self._warm:
+            sections.append(self._run(islice(batches, self._warm - self._taken)))
+        sections.append(self._run_steady(batches))
+        loss = sum(each.loss for each in sections)
+        if self._queued is not None:
+            loss = self._queued.close(self._summed)
+        return loss / sum(each.samples for each in sections)
 
     def go_on(self, timed_s: float) -> None:
         """Step on, whatever the loss, until the window is that long."""
-        self.losses.heeded = False
+        self._heeded = False
         while self.window.elapsed_s < timed_s:
             self._run_steady(self._batches(), perf_counter() + timed_s - self.window.elapsed_s)
-            self.losses.forget()
+            if self._queued is not None:
+                self._queued.forget()
 
     def _batches(self) -> Iterator[Tensor]:
-        order = torch.randperm(len(self._split), generator=self._order)
-        yield from torch.split(order.to(self._device.place), self._size)
+        """Give the next epoch's batches; their order is drawn when the first is asked for."""
+        return chain.from_iterable(self._orders())
 
-    def _run_steady(self, batches: Iterator[Tensor], deadline: float = math.inf) -> None:
+    def _orders(self) -> Iterator[tuple[Tensor, ...]]:
+        order = torch.randperm(len(self._split), generator=self._order)
+        yield torch.split(order.to(self._device.place), self._size)
+
+    def _run_steady(self, batches: Iterator[Tensor], deadline: float = math.inf) -> _Section:
         section = self._run(batches, deadline)
         if section.samples:
             self.window.add(section.samples, section.elapsed_s, section.waited_s, section.steps_s)
+        return section
 
     def _run(self, batches: Iterator[Tensor], deadline: float = math.inf) -> _Section:
-        """Take the steps of these batches, at least one, until the deadline; the hot part."""
-        now, tick, keep = perf_counter, self._clock.tick, self.losses.keep
-        step, prepare, split = self._step, self._prepare, self._split
-        tensors, targets, collate = split.inputs, split.targets, split.collate
-        samples, waited_s = 0, 0.0
+        """Take the steps of these batches, at least one, until the deadline.
+
+        Long, and written out: each call more per step costs half a percent of a small step.
+        """
+        now, mark = perf_counter, self._clock.marker()
+        forward, loss_of, clear, update = self._parts
+        step, prepare, queued = self._step, self._prepare, self._queued
+        summed, heeded, before = self._summed, self._heeded, self._taken % self.steps_per_epoch
+        tensors, targets, collate = self._split.inputs, self._split.targets, self._split.collate
+        alone = tensors[0] if len(tensors) == 1 else None
+        steps = samples = 0
+        total = waited_s = 0.0
         self._device.synchronize()
         began = now()
         while True:
             started = now()
-            tick()
-            if started >= deadline and samples:
+            mark(started)
+            if started >= deadline and steps:
                 break
             index = next(batches, None)
             if index is None:
                 break
-            inputs = tuple([each.index_select(0, index) for each in tensors])
+            if alone is not None:
+                inputs: tuple[Tensor, ...] = (alone.index_select(0, index),)
+            else:
+                inputs = tuple([each.index_select(0, index) for each in tensors])
             wanted = targets.index_select(0, index)
             if collate is not None:
                 inputs, wanted = collate(inputs, wanted)
@@ -102,114 +136,101 @@ class Loop:
             size = index.numel()
             if prepare is not None:
                 prepare(size)
-            loss, count = step(inputs, wanted, size)
-            self.taken += 1
-            samples += count
-            keep(loss, count)
+            if step is None:
+                clear()
+                loss = loss_of(forward(*inputs), wanted)
+                loss.backward()
+                update()
+            else:
+                loss, size = step(inputs, wanted, size)
+            steps += 1
+            samples += size
+            if queued is not None:
+                queued.keep(loss, size)
+                continue
+            value = loss.item()
+            if value - value != 0 and heeded:  # true of nan and infinities alone, without a call
+                raise NotFinite(before + steps, value)
+            total += value if summed else value * size
         self._device.synchronize()
-        return _Section(samples, now() - began, waited_s, self._clock.durations())
+        elapsed_s = now() - began
+        self._taken += steps
+        return _Section(samples, elapsed_s, waited_s, self._clock.durations(), total)
 
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """Uninterrupted steps: see `Window`."""
+    """Uninterrupted steps: see `Window`; `loss` is summed over the samples, on the CPU only."""
 
     samples: int
     elapsed_s: float
     waited_s: float
     steps_s: array[float]
+    loss: float
 
 
-class NotFinite(Exception):
-    """The loss of a step, counted from 1 in its epoch, is not a finite number."""
+class _Queued:
+    """Leaves an epoch's losses on the device and looks when it is over: nothing waits before."""
 
-    def __init__(self, step: int, loss: float) -> None:
-        super().__init__(f"loss is {loss}")
-        self.step = step
-        self.loss = loss
-
-
-class _Losses(Protocol):
-    """The losses of an epoch's steps; one that is not finite raises `NotFinite` while `heeded`."""
-
-    heeded: bool
-
-    def keep(self, loss: Tensor, count: int) -> None: ...
-    def close(self) -> float: ...
-    def forget(self) -> None: ...
-
-
-class _HostLosses:
-    """Looks at each loss at once: on the CPU that costs nothing but the look."""
-
-    def __init__(self, summed: bool) -> None:
-        self.heeded = True
-        self._summed = summed
-        self.forget()
+    def __init__(self, workload: Workload, most: int) -> None:
+        double = workload.protocol.precision == "float64"
+        dtype = torch.float64 if double else torch.float32
+        self._values = torch.empty(most, device=workload.device, dtype=dtype)
+        self._counts = array("q")
 
     def forget(self) -> None:
-        self._values = array("d")
+        """Begin anew."""
         self._counts = array("q")
 
     def keep(self, loss: Tensor, count: int) -> None:
-        value = loss.item()
-        self._values.append(value)
-        self._counts.append(count)
-        if not math.isfinite(value) and self.heeded:
-            raise NotFinite(len(self._values), value)
-
-    def close(self) -> float:
-        mean = _mean_loss(self._values, self._counts, self._summed)
-        self.forget()
-        return mean
-
-
-class _DeviceLosses:
-    """Leaves the losses on the device, and looks when the epoch is over: nothing waits before."""
-
-    def __init__(self, summed: bool, most: int, place: torch.device, dtype: torch.dtype) -> None:
-        self.heeded = True
-        self._summed = summed
-        self._values = torch.empty(most, device=place, dtype=dtype)
-        self.forget()
-
-    def forget(self) -> None:
-        self._counts = array("q")
-
-    def keep(self, loss: Tensor, count: int) -> None:
+        """Queue a copy of the loss of a step over so many samples."""
         self._values[len(self._counts)].copy_(loss.detach())
         self._counts.append(count)
 
-    def close(self) -> float:
-        values = array("d", self._values[: len(self._counts)].tolist())
-        for step, value in enumerate(values, start=1):
-            if not math.isfinite(value) and self.heeded:
-                raise NotFinite(step, value)
-        mean = _mean_loss(values, self._counts, self._summed)
+    def close(self, summed: bool) -> float:
+        """Sum the losses over the samples, and begin anew.
+
+        Raises:
+            NotFinite: one of them is not finite; the first.
+        """
+        values, counts = self._values[: len(self._counts)].tolist(), self._counts
         self.forget()
-        return mean
+        for step, value in enumerate(values, start=1):
+            if not math.isfinite(value):
+                raise NotFinite(step, value)
+        return math.fsum(
+            value if summed else value * count for value, count in zip(values, counts, strict=True)
+        )
 
 
-def _losses(workload: Workload, device: Device, most: int) -> _Losses:
-    own = workload.step is not None or workload.loss is None
-    summed = not own and workload.loss is not None and reduction(workload.loss) == "sum"
-    if device.on_host:
-        return _HostLosses(summed)
-    double = workload.protocol.precision == "float64"
-    return _DeviceLosses(summed, most, device.place, torch.float64 if double else torch.float32)
+def _is_summed(workload: Workload) -> bool:
+    """Say whether a step's loss is a sum over its samples; a model's own step gives the mean."""
+    return workload.step is None and workload.loss is not None and reduction(workload.loss) == "sum"
 
 
-def _mean_loss(values: array[float], counts: array[int], summed: bool) -> float:
-    weights = [1] * len(counts) if summed else counts
-    return sum(v * w for v, w in zip(values, weights, strict=True)) / sum(counts)
+def _parts(workload: Workload) -> tuple[Callable[..., Any], ...]:
+    """Bind what the usual step calls; a model with its own step may have none of it."""
+    model, loss, optimizer = workload.model, workload.loss, workload.optimizer
+    return (
+        model if model is not None else _no_part,
+        loss if loss is not None else _no_part,
+        optimizer.zero_grad if optimizer is not None else _no_part,
+        optimizer.step if optimizer is not None else _no_part,
+    )
 
 
-_Step: TypeAlias = Callable[[tuple[Tensor, ...], Tensor, int], tuple[Tensor, int]]
+def _no_part() -> None:
+    raise AssertionError("a model with its own step needs no optimizer and no loss")
 
 
-def _stepper(workload: Workload) -> _Step:
-    """Bind one step: from inputs, targets and their number to the loss and the samples taken."""
-    return _usual_step(workload) if workload.step is None else _own_step(workload)
+def _unusual_step(workload: Workload) -> _Step | None:
+    """Bind the model's own step, or one with a cast or a mean of its own; None for the usual one."""
+    if workload.step is not None:
+        return _own_step(workload)
+    unreduced = workload.loss is not None and reduction(workload.loss) == "none"
+    if unreduced or workload.protocol.precision == "bfloat16":
+        return _cast_step(workload, unreduced)
+    return None
 
 
 def _own_step(workload: Workload) -> _Step:
@@ -224,39 +245,20 @@ def _own_step(workload: Workload) -> _Step:
     return step
 
 
-def _usual_step(workload: Workload) -> _Step:
-    optimizer = workload.optimizer
-    assert optimizer is not None
-    forward = _forward(workload)
+def _cast_step(workload: Workload, unreduced: bool) -> _Step:
+    forward, loss_of, clear, update = _parts(workload)
+    place, precision = workload.device, workload.protocol.precision
 
     def step(inputs: tuple[Tensor, ...], targets: Tensor, size: int) -> tuple[Tensor, int]:
-        optimizer.zero_grad(set_to_none=True)
-        loss = forward(inputs, targets)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without types
-        optimizer.step()
+        clear()
+        with autocast(place, precision):
+            loss = loss_of(forward(*inputs), targets)
+        loss = loss.mean() if unreduced else loss
+        loss.backward()
+        update()
         return loss, size
 
     return step
-
-
-def _forward(workload: Workload) -> Callable[[tuple[Tensor, ...], Tensor], Tensor]:
-    model, loss = workload.model, workload.loss
-    assert model is not None
-    assert loss is not None
-    unreduced = reduction(loss) == "none"
-
-    def forward(inputs: tuple[Tensor, ...], targets: Tensor) -> Tensor:
-        value: Tensor = loss(model(*inputs), targets)
-        return value.mean() if unreduced else value
-
-    if workload.protocol.precision != "bfloat16":
-        return forward
-
-    def forward_cast(inputs: tuple[Tensor, ...], targets: Tensor) -> Tensor:
-        with autocast(workload.device, workload.protocol.precision):
-            return forward(inputs, targets)
-
-    return forward_cast
 
 
 def _preparation(workload: Workload, planned: int) -> Callable[[int], None] | None:

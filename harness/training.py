@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
 from time import perf_counter
 from typing import TypeAlias
 
@@ -75,7 +74,7 @@ def train(workload: Workload, *, memory: HostPeak | None = None) -> Findings:
         _stop_if_diverged(found, epoch, loop.steps_per_epoch, curves)
         _extend(curves, found, epoch)
         mark()
-    found |= task_metrics(workload) | _measured(workload, "end", curves, loop.epochs)
+    found |= task_metrics(workload) | _measured(workload, "end", curves, workload.protocol.epochs)
     loop.go_on(workload.protocol.timed_s)
     found |= loop.window.figures() or {}
     return _findings(found, curves, _why_not_trained(workload, loop))
@@ -140,7 +139,7 @@ def _measured(
 def _trained(
     workload: Workload, curves: Mapping[str, Sequence[float | None]], epoch: int
 ) -> Trained:
-    parts = {each.name: getattr(workload, each.name) for each in fields(Workload)}
+    parts = {name: getattr(workload, name) for name in Workload.__struct_fields__}
     return Trained(**parts, curves=curves, epoch=epoch)
 
 

@@ -166,7 +166,9 @@ def _outcome(
         status="ok",
         metrics=metrics,
         missing={name: missing[name] for name, value in metrics.items() if value is None},
-        curves={name: [_finite(each) for each in series] for name, series in findings.series.items()},
+        curves={
+            name: [_finite(each) for each in series] for name, series in findings.series.items()
+        },
         environment={"device": device.describe()} if device.place.type != "cpu" else {},
         **known,
     )
@@ -200,7 +202,11 @@ def _seed_everything(seed: int) -> None:
 def _told(error: BaseException) -> str:
     """Tell an error in a line, with the place that raised it."""
     frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno} in {frames[-1].name})" if frames else ""
+    place = (
+        f" ({Path(frames[-1].filename).name}:{frames[-1].lineno} in {frames[-1].name})"
+        if frames
+        else ""
+    )
     return one_line(f"{type(error).__name__}: {_text(error)}", 400) + place
 
 

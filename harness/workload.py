@@ -35,7 +35,14 @@ from harness.prepare import check_data, check_targets, hold_out
 from harness.registry import Entry, Registry
 from harness.resolve import typed_options
 from harness.seeding import derive
-from harness.settings import AS_BUILT, DEFINITION_ROOTS, PROTOCOL_ROOTS, Globs, parse_level, split_name
+from harness.settings import (
+    AS_BUILT,
+    DEFINITION_ROOTS,
+    PROTOCOL_ROOTS,
+    Globs,
+    parse_level,
+    split_name,
+)
 
 _DTYPES = {"float64": torch.float64}
 
@@ -167,7 +174,9 @@ def _model(parts: Parts, task: Task | None, seed: int) -> nn.Module | None:
     options = {key: value for key, value in parts.options("model").items() if key in wanted}
     model = build(task, **options)
     if not isinstance(model, nn.Module):
-        raise SettingError(f"model {entry.name} built {type(model).__name__}, which is no torch.nn.Module")
+        raise SettingError(
+            f"model {entry.name} built {type(model).__name__}, which is no torch.nn.Module"
+        )
     for root, acts_on in (("init", _is_weight), ("bias_init", _is_bias)):
         _initialize(parts, model, root, acts_on, seed)
     return model
@@ -187,7 +196,9 @@ def _initialize(
         return
     else:
         chosen = {
-            name: parts.settings[root] for name, each in model.named_parameters() if acts_on(name, each)
+            name: parts.settings[root]
+            for name, each in model.named_parameters()
+            if acts_on(name, each)
         }
     for name, parameter in model.named_parameters():
         if name in chosen and chosen[name] != AS_BUILT:
@@ -203,7 +214,9 @@ def _chosen_by_globs(model: nn.Module, root: str, globs: Globs) -> dict[str, Any
     for glob, level in globs.rows:
         matched = [name for name in names if fnmatch.fnmatchcase(name, glob)]
         if not matched:
-            raise SettingError(f"{root}: the glob {glob!r} matches no parameter{what_would_work(glob, names)}")
+            raise SettingError(
+                f"{root}: the glob {glob!r} matches no parameter{what_would_work(glob, names)}"
+            )
         chosen |= {name: level for name in matched if name not in chosen}
     return chosen
 

@@ -26,7 +26,7 @@ from harness.settings import (
     split_name,
     text,
 )
-from harness.suite import draft
+from harness.draft import draft
 
 (FILE,) = suites.bench_register_suites()
 SUITES: Mapping[str, dict[str, Any]] = tomllib.loads(FILE.read_text(encoding="utf-8"))["suites"]
