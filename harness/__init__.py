@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.api import Run, run
 from harness.definitions import (
     Activation,
     ActivationName,
@@ -49,6 +50,7 @@ __all__ = [
     "Place",
     "Procedure",
     "Protocol",
+    "Run",
     "Schedule",
     "Split",
     "StepResult",
@@ -57,4 +59,5 @@ __all__ = [
     "Trained",
     "Workload",
     "hookimpl",
+    "run",
 ]

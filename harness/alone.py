@@ -1,4 +1,4 @@
-"""One request in an interpreter of its own: where the system cannot fork safely (macOS, Windows)."""
+"""One request in an interpreter of its own, where no safe fork is to be had (macOS, Windows)."""
 
 from __future__ import annotations
 

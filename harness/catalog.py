@@ -1,4 +1,4 @@
-"""What is there: plugins, definitions, suites and runs, as `bench plugins`, `list` and `describe` tell them."""
+"""What is there: plugins, definitions, suites, runs: `bench plugins`, `list` and `describe`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
+from harness.draft import draft, seed_range
 from harness.errors import UnknownName, same_name
 from harness.layout import Column, printed
 from harness.options import Option
-from harness.registry import PLURALS, Entry, Registry
 from harness.registry import KINDS as SPECS
+from harness.registry import PLURALS, Entry, Registry
 from harness.settings import level_of, text
 from harness.store import list_runs
-from harness.draft import draft, seed_range
 from harness.suite import Suite
 from harness.units import one_line
 

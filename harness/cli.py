@@ -1,4 +1,4 @@
-"""The command line: parses, calls, prints. Every error of a user ends here, in one line on stderr."""
+"""The command line: parses, calls, prints; an error of a user ends here, in one line on stderr."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from harness import __version__
 from harness.errors import BenchError, nearest
 
 if TYPE_CHECKING:
+    from harness.compare import Outcome
+    from harness.layout import Style
     from harness.planned import Plan
     from harness.progress import Progress
     from harness.session import Places
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 INTERRUPTED = 130
+_SEEN = {"fails": "fails", "undecided": "is undecided"}
 FORMATS = ("table", "markdown", "csv", "json")
 
 
@@ -60,10 +62,15 @@ def shared(command: F) -> F:
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="bench-harness", message="%(prog)s %(version)s")
+@click.version_option(
+    package_name="bench-harness", prog_name="bench-harness", message="%(prog)s %(version)s"
+)
 @shared
 def bench(plugins: Sequence[str], results: Path | None, data_root: Path | None) -> None:
-    """What did changing this do? Accuracy, throughput and memory of every combination, in one table."""
+    """What did changing this do?
+
+    Accuracy, throughput and memory of every combination, in one table.
+    """
 
 
 def asks_for_a_plan(command: F) -> F:
@@ -126,7 +133,7 @@ def run(ctx: click.Context, /, **given: Any) -> int:
     for note in plan.notes:
         progress.note(note)
     try:
-        folder = session.run_plan(plan, loaded, places, manner, progress, __version__)
+        folder = session.run_plan(plan, loaded, places, manner, progress)
     finally:
         progress.close()
     return _shown_after(folder, given["style"], given["metrics"])
@@ -139,7 +146,7 @@ def run(ctx: click.Context, /, **given: Any) -> int:
 @shared
 @click.pass_context
 def plan_command(ctx: click.Context, /, **given: Any) -> int:
-    """Check a plan and tell its size, what is refused or skipped, and the expected time; run nothing."""
+    """Check a plan; tell its size, what is refused or skipped, the expected time; run nothing."""
     from harness import preview, session
 
     places = _places(ctx, given["file"])
@@ -172,7 +179,6 @@ def resume(ctx: click.Context, /, **given: Any) -> int:
         session.resume_run(
             folder,
             progress,
-            __version__,
             retry=given["retry"] == "failed",
             force=given["force"],
             command=sys.argv[1:],
@@ -301,7 +307,7 @@ def _told(message: str, code: int = 2) -> int:
     from harness.units import one_line
 
     try:
-        print(f"bench: {one_line(message, 1000)}", file=sys.stderr)  # noqa: T201  # the command's own voice
+        print(f"bench: {one_line(message, 1000)}", file=sys.stderr)  # noqa: T201  # its voice
     except OSError:
         pass
     return code
@@ -321,7 +327,7 @@ def _places(ctx: click.Context, file: Path | None = None) -> Places:
     from harness.session import Places
 
     outer = ctx.parent.params if ctx.parent is not None else {}
-    chosen = {
+    chosen: dict[str, Any] = {
         name: ctx.params.get(name) or outer.get(name)
         for name in ("results", "data_root")
         if ctx.params.get(name) or outer.get(name)
@@ -333,8 +339,8 @@ def _places(ctx: click.Context, file: Path | None = None) -> Places:
 def _planned(places: Places, given: dict[str, Any]) -> tuple[Any, Plan]:
     """Parse the form of what was asked before any plugin is loaded, then plan."""
     from harness import session
-    from harness.overrides import parse_override
     from harness.draft import seed_range
+    from harness.overrides import parse_override
 
     overrides = [parse_override(each) for each in given["settings"]]
     seeds = None if given["seeds"] is None else seed_range(given["seeds"])
@@ -358,19 +364,25 @@ def _shown_after(folder: Path, style: str, metrics: str | None) -> int:
     stored = store.read_run(folder)
     _print_notes(stored)
     _print_run(stored, style, metrics)
-    if style == "table":
-        _print(f"\nkept in {folder}")
-    else:
-        print(f"kept in {folder}", file=sys.stderr)  # noqa: T201  # the command's own voice
     options, plan = stored.run.options, stored.run.plan
     rows = tables.summaries(plan, stored.records, stored.run.meanings)
-    holds = compare.all_hold(compare.expectations(plan, rows, stored.records))
+    outcomes = compare.expectations(plan, rows, stored.records)
+    below = [*_expectation_lines(outcomes), f"kept in {folder}"]
+    click.echo("\n" + "\n".join(below), err=style != "table")
     return compare.exit_code(
         plan,
         stored.records,
         strict=bool(options.get("strict")),
-        check_failed=bool(options.get("check")) and not holds,
+        check_failed=bool(options.get("check")) and not compare.all_hold(outcomes),
     )
+
+
+def _expectation_lines(outcomes: Sequence[Outcome]) -> list[str]:
+    """Count the expectations that hold, and tell those that do not."""
+    if not outcomes:
+        return []
+    wrong = [f"expected, but it {_SEEN[each.outcome]}: {each.text}" for each in outcomes if each.outcome != "holds"]
+    return [f"{len(outcomes) - len(wrong)} of {len(outcomes)} expectations of the suite hold", *wrong]
 
 
 def _print_run(stored: StoredRun, style: str, metrics: str | None, *, trials: bool = False) -> None:
@@ -382,6 +394,7 @@ def _print_run(stored: StoredRun, style: str, metrics: str | None, *, trials: bo
         return
     columns = [] if metrics is None else [each for each in metrics.split(",") if each.strip()]
     width = _width() if style == "table" else None
+    style = cast("Style", style)
     if trials:
         _print(
             render.render_trials(
@@ -395,7 +408,7 @@ def _print_run(stored: StoredRun, style: str, metrics: str | None, *, trials: bo
 
 def _print_notes(stored: StoredRun) -> None:
     for note in stored.notes:
-        print(f"note: {note}", file=sys.stderr)  # noqa: T201  # the command's own voice
+        print(f"note: {note}", file=sys.stderr)  # noqa: T201  # its voice
 
 
 def _print(text: str) -> None:

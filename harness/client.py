@@ -1,7 +1,7 @@
-"""The parent's side of the server: starts it, sends requests, waits for their ends, leaves nothing running.
+"""The parent's side of the server: starts it, sends requests, waits, leaves nothing running.
 
-Without a server of our own (other systems than Linux) a fresh interpreter does each request: slower, not wrong. With
-`--in-process` the parent does it itself, for debugging.
+Without a server of our own (other systems than Linux) a fresh interpreter does each request:
+slower, not wrong. With `--in-process` the parent does it itself, for debugging.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Protocol
 
 import msgspec
@@ -27,8 +28,14 @@ from harness.messages import Ended, Hello, Outcome, Ready, Refused, Request, lin
 from harness.processes import MARK, kill_all, kill_tree, orphans_adopted, signal_name, strays
 from harness.registry import Registry
 
-_SERVER = "import sys; sys.path[:] = {path!r}; from harness.server import main; main({descriptor}, {parent})"
-_WORKER = "import sys; sys.path[:] = {path!r}; from harness.alone import main; main({request!r}, {outcome!r}, {plugins!r})"
+_SERVER = (
+    "import sys; sys.path[:] = {path!r}; "
+    "from harness.server import main; main({descriptor}, {parent})"
+)
+_WORKER = (
+    "import sys; sys.path[:] = {path!r}; "
+    "from harness.alone import main; main({request!r}, {outcome!r}, {plugins!r})"
+)
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _PATIENCE_S = 2.0
 _KEPT_OUTPUT = 1 << 14
@@ -59,11 +66,13 @@ class Server:
 
     Args:
         plugins: As `harness.registry.load` takes them.
-        preload: Modules to import once.
+        preload: Modules to import once, each with the definition that asks for it.
     """
 
-    def __init__(self, plugins: Sequence[str], preload: Sequence[str] = ()) -> None:
-        self._hello = Hello(path=tuple(sys.path), plugins=tuple(plugins), preload=tuple(preload))
+    def __init__(
+        self, plugins: Sequence[str], preload: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self._hello = Hello(path=tuple(sys.path), plugins=tuple(plugins), preload=dict(preload))
         self._mark = secrets.token_hex(8)
         self._stack = contextlib.ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
@@ -123,7 +132,7 @@ class Server:
             self._ready = True
 
     def close(self) -> None:
-        """Close the connection, at which the server kills all it has started; make sure that nothing is left."""
+        """Close the connection: the server kills all it has started; see that nothing is left."""
         for each in (self._reader, self._connection):
             if each is not None:
                 each.close()
@@ -137,6 +146,9 @@ class Server:
             kill_all(lambda: strays(self._mark))
             self._process = None
             _reap_adopted()
+        if self._errors is not None:
+            self._errors.close()
+            self._errors = None
         self._stack.close()
 
     def _answer(self) -> Ended | Ready | Refused:
@@ -240,7 +252,8 @@ class InProcess:
         request = self._waiting.pop(0)
         worker = importlib.import_module("harness.worker")
         started = time.monotonic()
-        outcome = worker.run_request(request, self._registry)
+        with contextlib.redirect_stdout(sys.stderr):  # stdout is for the table
+            outcome = worker.run_request(request, self._registry, interruptible=True)
         return Ended(
             number=request.number,
             ending="exit code 0",
@@ -256,18 +269,19 @@ class InProcess:
 
 
 def open_runner(
-    registry: Registry, plugins: Sequence[str], *, in_process: bool, platform: str = sys.platform
+    registry: Registry,
+    plugins: Sequence[str],
+    preload: Mapping[str, str],
+    *,
+    in_process: bool,
+    platform: str = sys.platform,
 ) -> Runner:
-    """Choose what does the requests here."""
+    """Choose what does the requests here; `preload` names modules, and who asks for each."""
     if in_process:
         return InProcess(registry)
     if platform != "linux":
         return Interpreters(plugins)
-    entries = registry.entries.values()
-    preload = dict.fromkeys(
-        name for each in entries for name in getattr(each.definition, "preload", ())
-    )
-    return Server(plugins, tuple(preload))
+    return Server(plugins, preload)
 
 
 def _outcome(path: Path) -> Outcome | None:

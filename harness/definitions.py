@@ -1,7 +1,7 @@
 """What plugins hand over, and what their functions are given.
 
-Options are the keyword-only parameters of a definition's function: the signature is the schema. Nothing here
-imports torch; the names of its types stand in annotations only.
+Options are the keyword-only parameters of a definition's function: the signature is the schema.
+Nothing here imports torch; the names of its types stand in annotations only.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 ActivationName: TypeAlias = Annotated[str, Meta(extra={"names": "activation"})]
-"""The type of an option that names an activation, with options if need be: `leaky_relu[negative_slope=0.1]`."""
+"""The type of an option that names an activation: `relu`, `leaky_relu[negative_slope=0.1]`."""
 
 Kind: TypeAlias = Literal["classification", "binary", "regression", "sequence"]
 Direction: TypeAlias = Literal["higher", "lower"]
@@ -32,8 +32,10 @@ class Model(Struct, frozen=True):
     Args:
         name: What `model=NAME` says.
         build: `build(task, *, ...) -> nn.Module`. Called after the generators are seeded.
-        accepts: `accepts(task, *, ...) -> str | None`, free of torch: why this model cannot have that task.
-        step: `step(workload, batch) -> StepResult`, where the lesson is the step; optimizer and loss may then be none.
+        accepts: `accepts(task, *, ...) -> str | None`, free of torch: why this model cannot have
+            that task.
+        step: `step(workload, batch) -> StepResult`, where the lesson is the step; optimizer and
+            loss may then be none.
         preload: Modules to import once a sweep, before any trial.
     """
 
@@ -51,9 +53,10 @@ class Dataset(Struct, frozen=True):
         name: What `dataset=NAME` says.
         load: `load(place, *, ...) -> Data`.
         task: `task(*, ...) -> Task`, free of torch.
-        seeded: Made data: loaded for each seed. Otherwise loaded once a sweep and shared by all trials.
-        holdout: Share of `train` to test on, split by the trial's seed, where `load` gives no test split.
-            None: there are no test metrics then.
+        seeded: Made data: loaded for each seed. Otherwise loaded once a sweep and shared by all
+            trials.
+        holdout: Share of `train` to test on, split by the trial's seed, where `load` gives no test
+            split. None: there are no test metrics then.
         preload: Modules to import once a sweep, before any trial.
     """
 
@@ -66,9 +69,11 @@ class Dataset(Struct, frozen=True):
 
 
 class Optimizer(Struct, frozen=True):
-    """A rule to step by: `build(model, *, ...) -> torch.optim.Optimizer`; it gets the model, not its parameters.
+    """A rule to step by: `build(model, *, ...) -> torch.optim.Optimizer`.
 
-    An optimizer with an attribute `batch_size` finds the size of the current batch there before each step.
+    It gets the model, not its parameters, so that it can spare some of them from decay. An
+    optimizer with an attribute `batch_size` finds the size of the current batch there before each
+    step.
     """
 
     name: str
@@ -77,7 +82,7 @@ class Optimizer(Struct, frozen=True):
 
 
 class Schedule(Struct, frozen=True):
-    """A course of the learning rate: `factor(progress, *, ...) -> float` for progress from 0 to 1, at each step."""
+    """A course of the learning rate: `factor(progress, *, ...) -> float`, progress from 0 to 1."""
 
     name: str
     factor: Callable[..., float]
@@ -91,7 +96,7 @@ class Activation(Struct, frozen=True):
 
 
 class Initializer(Struct, frozen=True):
-    """Start values: `apply(parameter, generator, *, ...)` fills the parameter in place, drawing from the generator."""
+    """Start values: `apply(parameter, generator, *, ...)` fills in place, by the generator."""
 
     name: str
     apply: Callable[..., object]
@@ -102,8 +107,10 @@ class Loss(Struct, frozen=True):
 
     Args:
         name: What `loss=NAME` says.
-        build: Its `reduction` (`mean` where it has none) says how to get the loss per sample, which tables show.
-        predict: `predict(outputs)` gives classes, shaped like the targets; None: there is no accuracy.
+        build: Its `reduction` (`mean` where it has none) says how to get the loss per sample, which
+            tables show.
+        predict: `predict(outputs)` gives classes, shaped like the targets; None: there is no
+            accuracy.
     """
 
     name: str
@@ -119,8 +126,10 @@ class Metric(Struct, frozen=True):
         name: What `metrics=NAME` says, and the name in tables.
         unit: `1`, `s`, `bytes`, `1/s`, ...
         direction: Which way is better.
-        margin: The smallest difference that matters: in units (scale difference) or as a share (scale ratio).
-        measure: `measure(trained, *, ...) -> float | dict[str, float] | None`; a dict gives a value a layer.
+        margin: The smallest difference that matters: in units (scale difference) or as a share
+            (scale ratio).
+        measure: `measure(trained, *, ...) -> float | dict[str, float] | None`; a dict gives a value
+            a layer.
         when: After the last epoch, or after each.
         scale: Whether two values are compared by difference or by ratio.
         step: The smallest change that the metric can show.
@@ -138,7 +147,7 @@ class Metric(Struct, frozen=True):
 
 
 class Procedure(Struct, frozen=True):
-    """What a trial does: `run(workload, *, ...) -> Findings`. Model, dataset and optimizer may be none."""
+    """What a trial does: `run(workload, *, ...) -> Findings`; model and data may be none."""
 
     name: str
     run: Callable[..., Findings]
@@ -157,7 +166,8 @@ class Task(Struct, frozen=True):
         kind: classification (targets: classes), binary (targets: 0 or 1), regression, sequence.
         input_shape: Of one sample, without the batch: `(1, 8, 8)`, `(30,)`.
         outputs: Classes, or numbers to predict.
-        activations: What builds an activation by name and options; the harness binds the registered ones.
+        activations: What builds an activation by name and options; the harness binds the registered
+            ones.
     """
 
     kind: Kind
@@ -182,7 +192,8 @@ class Task(Struct, frozen=True):
         """
         if self.activations is None:
             raise SettingError(
-                f"this task knows no activation {name!r}: only tasks of a trial know those of plugins"
+                f"this task knows no activation {name!r}: "
+                "only tasks of a trial know those of plugins"
             )
         return self.activations(name)
 
@@ -202,12 +213,16 @@ class Place(Struct, frozen=True):
 
 
 class Split(Struct, frozen=True):
-    """Samples: `inputs` is a tuple of tensors, each with n as its first size (the second: lengths of sequences).
+    """Samples: `inputs` is a tuple of tensors, each with n as its first size.
+
+    The second input, if there is one, is the lengths of sequences.
 
     Args:
         inputs: What the model is called with, one argument a tensor.
-        targets: (n,) of whole numbers for classes, (n, outputs) of floats for regression and binary.
-        collate: A module-level function `(inputs, targets) -> (inputs, targets)` over the tensors of a batch.
+        targets: (n,) of whole numbers for classes, (n, outputs) of floats for regression and
+            binary.
+        collate: A module-level function `(inputs, targets) -> (inputs, targets)` over the tensors
+            of a batch.
     """
 
     inputs: tuple[Tensor, ...]
@@ -236,7 +251,7 @@ class Batch(Struct, frozen=True):
 
 
 class StepResult(Struct, frozen=True):
-    """What a model's own step did: the loss (per sample, a tensor of no dimension) and how many samples it took."""
+    """What a model's own step did: its loss (per sample, no dimension), and samples taken."""
 
     loss: Tensor
     samples: int
@@ -324,7 +339,7 @@ class Measure(Struct, frozen=True):
 
 
 class Trained(Workload):
-    """A workload after an epoch: with the curves so far (values by epoch) and the number of epochs done."""
+    """A workload after an epoch, with the curves so far (by epoch) and the epochs done."""
 
     curves: Mapping[str, Sequence[float | None]] = {}
     epoch: int = 0

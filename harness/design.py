@@ -1,7 +1,7 @@
 """Designs: how factors combine to assignments of levels. Pure algebra over axes.
 
-An axis is a tuple of rows, a row a table of levels by address: a factor is an axis whose rows have one address,
-levels that go together are an axis whose rows have several.
+An axis is a tuple of rows, a row a table of levels by address: a factor is an axis whose rows have
+one address, levels that go together are an axis whose rows have several.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def combine(design: Design, axes: Sequence[Axis]) -> tuple[Assignment, ...]:
 
 
 def product(axes: Sequence[Axis]) -> tuple[Assignment, ...]:
-    """Combine every row of every axis with every row of the others; the last axis varies fastest."""
+    """Combine every row of every axis with all rows of the others; the last varies fastest."""
     return tuple(_merged(rows) for rows in itertools.product(*axes))
 
 

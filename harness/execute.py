@@ -1,4 +1,4 @@
-"""The parent's work: trials in their order, each in a process of its own, each record kept as it ends.
+"""The parent's work: trials in order, each in its own process, each record kept as it ends.
 
 It never imports torch: what trains is named by a string.
 """
@@ -18,7 +18,6 @@ from typing import Any, Protocol
 
 from harness.client import Runner, ServerGone, open_runner
 from harness.definitions import Dataset
-from harness.errors import BenchError
 from harness.journal import Journal
 from harness.messages import Ended, Outcome, Request
 from harness.metrics import MEANINGS
@@ -124,7 +123,12 @@ def execute(
         StoreError: a record cannot be kept.
         PluginError: a plugin cannot be loaded where trials run.
     """
-    runner = open_runner(conditions.registry, conditions.plugins, in_process=conditions.in_process)
+    runner = open_runner(
+        conditions.registry,
+        conditions.plugins,
+        _preload(plan, conditions.registry),
+        in_process=conditions.in_process,
+    )
     execution = _Execution(plan, conditions, journal, watcher, runner)
     queue = deque(waiting)
     watcher.begun(len(plan.trials), len(plan.trials) - len(queue))
@@ -137,6 +141,16 @@ def execute(
     finally:
         runner.close()
         shutil.rmtree(conditions.folder / DATA_FOLDER, ignore_errors=True)
+
+
+def _preload(plan: Plan, registry: Registry) -> dict[str, str]:
+    """Name the modules that the definitions of this plan want imported, each with who wants it."""
+    return {
+        module: f"{entry.kind} {entry.name}"
+        for case in plan.cases
+        for entry in definitions_of(registry, case.settings).values()
+        for module in getattr(entry.definition, "preload", ())
+    }
 
 
 def _keep_unsupported(execution: _Execution, queue: deque[tuple[Trial, int]]) -> None:
@@ -154,7 +168,7 @@ def _keep_unsupported(execution: _Execution, queue: deque[tuple[Trial, int]]) ->
 
 
 def _warm_up(execution: _Execution, queue: Sequence[tuple[Trial, int]]) -> None:
-    """Discard a short trial on each device: the first one in a machine's life is slower than the rest."""
+    """Discard a short trial on each device: the first one of a server is slower than the rest."""
     seen: set[str] = set()
     for trial, _ in list(queue):
         case = execution.plan.cases[trial.case]
@@ -196,9 +210,8 @@ def _finish_one(execution: _Execution) -> None:
     except ServerGone as gone:
         _bury(execution, gone)
         return
-    running = execution.running.pop(ended.number, None)
-    if running is not None:
-        _keep(execution, running, _outcome(ended), ended)
+    if ended.number in execution.running:
+        _keep_ended(execution, ended)
 
 
 def _bury(execution: _Execution, gone: ServerGone) -> None:
@@ -250,7 +263,7 @@ def _prepare(execution: _Execution, trial: Trial) -> _Prepared:
             prepare=str(path),
         )
         try:
-            outcome = _outcome(_done_alone(execution, request))
+            outcome = _outcome(_done_alone(execution, request), request.timeout_s)
         except ServerGone as gone:
             outcome = Outcome(
                 status="crashed", reason=f"the process that starts trials was killed: {gone}"
@@ -274,23 +287,28 @@ def _done_alone(execution: _Execution, request: Request) -> Ended:
             ended = execution.runner.wait()
             if ended.number == request.number:
                 return ended
-            running = execution.running.pop(ended.number)
-            _keep(execution, running, _outcome(ended), ended)
+            _keep_ended(execution, ended)
     except ServerGone as gone:
         _bury(execution, gone)
         raise
 
 
-def _outcome(ended: Ended) -> Outcome:
+def _outcome(ended: Ended, timeout_s: float) -> Outcome:
     if ended.timed_out:
         return Outcome(
-            status="timeout", reason=f"killed at its deadline, after {duration(ended.wall_s)}"
+            status="timeout", reason=f"killed at its deadline, after {duration(timeout_s)}"
         )
     if ended.outcome is not None:
         return ended.outcome
     return Outcome(
         status="crashed", reason=f"the process died with {ended.ending} before it had a result"
     )
+
+
+def _keep_ended(execution: _Execution, ended: Ended) -> None:
+    running = execution.running.pop(ended.number)
+    timeout_s = execution.plan.cases[running.trial.case].settings["timeout_s"]
+    _keep(execution, running, _outcome(ended, timeout_s), ended)
 
 
 def _keep(

@@ -1,4 +1,4 @@
-"""The hooks that a plugin implements. Registration hooks return definitions; observer hooks take records."""
+"""The hooks of a plugin: registration hooks return definitions, observer hooks take records."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ hookimpl = pluggy.HookimplMarker("bench")
 
 
 @hookspec
-def bench_register_models() -> Sequence[Model]:  # type: ignore[empty-body]  # a specification has no body
+def bench_register_models() -> Sequence[Model]:  # type: ignore[empty-body]  # has no body
     """Return the models of this plugin."""
 
 

@@ -176,7 +176,7 @@ def _clean(value: Any) -> Any:
 def _lock(folder: Path, command: str) -> int | None:
     if sys.platform == "win32":
         return None
-    import fcntl  # noqa: PLC0415  # absent on Windows
+    import fcntl  # absent on Windows
 
     place = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:

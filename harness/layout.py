@@ -67,7 +67,7 @@ def _under(table: str, below: str) -> str:
 
 
 def _markdown(columns: Sequence[Column]) -> str:
-    import tabulate  # noqa: PLC0415  # imported where it is used: help needs none
+    import tabulate  # imported where it is used: help needs none
 
     cells = [[_escaped(cell) for cell in each.cells] for each in columns]
     names = [_escaped(each.header) for each in columns]
@@ -106,7 +106,7 @@ def _least(column: Column) -> int:
 def _shrunk(
     columns: Sequence[Column], natural: Sequence[int], least: Sequence[int], room: int
 ) -> list[int]:
-    """Narrow columns until they fit: first those that only their header makes wide, then the widest."""
+    """Narrow columns until they fit: first those with a wide header only, then the widest."""
     widths = list(natural)
     cells = [_cell_width(each) for each in columns]
     while sum(widths) > room:

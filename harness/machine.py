@@ -1,4 +1,4 @@
-"""The machine and the versions, seen without importing torch; and what is expected to be absent here."""
+"""The machine and the versions, seen without torch; and what is expected to be absent here."""
 
 from __future__ import annotations
 
@@ -15,14 +15,10 @@ from typing import Any
 _VERSIONS = ("torch", "torchvision", "numpy", "scikit-learn")
 
 
-def environment(version: str) -> dict[str, Any]:
-    """Describe what figures depend on besides settings: versions, machine, commit.
-
-    Args:
-        version: The harness's own.
-    """
+def environment() -> dict[str, Any]:
+    """Describe what figures depend on besides settings: versions, machine, commit."""
     return {
-        "harness": version,
+        "harness": package_version("bench-harness"),
         "python": platform.python_version(),
         **{name: package_version(name) for name in _VERSIONS},
         "platform": platform.platform(),
@@ -75,7 +71,7 @@ def commit() -> str | None:
     """Name the commit of the working directory; None outside of a repository, or without git."""
     command = ["git", "rev-parse", "HEAD"]
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)  # noqa: S607
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return answer.stdout.strip() or None if answer.returncode == 0 else None
@@ -86,7 +82,8 @@ def absence(
 ) -> str | None:
     """Say why a device is expected to be absent here; None: it is expected to be here.
 
-    An expectation for the plan, from the platform, NVML and CUDA_VISIBLE_DEVICES: the worker decides.
+    An expectation for the plan, from the platform, NVML and CUDA_VISIBLE_DEVICES: the worker
+    decides.
     """
     if device == "mps":
         return None if platform_name == "darwin" else "mps is Apple's: this is " + platform_name

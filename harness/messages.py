@@ -11,11 +11,17 @@ from harness.record import Status
 
 
 class Hello(Struct, frozen=True, kw_only=True, tag=True):
-    """What the server needs before it can fork: where to import from, and what."""
+    """What the server needs before it can fork: where to import from, and what.
+
+    Attributes:
+        path: Where modules are looked for.
+        plugins: As `harness.registry.load` takes them.
+        preload: Modules to import, each with the definition that asks for it.
+    """
 
     path: tuple[str, ...]
     plugins: tuple[str, ...]
-    preload: tuple[str, ...] = ()
+    preload: dict[str, str] = {}
 
 
 class Ready(Struct, frozen=True, kw_only=True, tag=True):

@@ -1,7 +1,7 @@
 """What each number means: unit, direction, margin, scale, where it is taken and what it leaves out.
 
-This is the one place; the docs and the tables print it. The metrics below are always taken; those of plugins
-(`Metric`) are taken when the setting `metrics` names them.
+This is the one place; the docs and the tables print it. The metrics below are always taken; those
+of plugins (`Metric`) are taken when the setting `metrics` names them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ class Meaning:
         name: The key in records; a plugin's metric by layer is `NAME/LAYER`.
         unit: Never empty: counts and shares have "1".
         direction: Which way is better.
-        margin: Smallest difference that matters: in units (scale difference) or as a share (scale ratio).
+        margin: Smallest difference that matters: in units (scale difference) or as a share (scale
+            ratio).
         scale: Whether two values are compared by difference or by ratio.
         about: Where it is taken and what it leaves out, in a sentence.
     """
@@ -80,7 +81,8 @@ _TABLE = (
     ),
     _loss(
         "mse",
-        "Mean squared error on the test split (training split without one), whatever the loss; regression.",
+        "Mean squared error on the test split (training split without one), whatever the loss; "
+        "regression.",
     ),
     _loss(
         "cross_entropy",
@@ -91,7 +93,8 @@ _TABLE = (
     ),
     _speed(
         "train_samples_per_s",
-        "Samples by time over steady training steps: after the first min(100 steps, 20 %), without evaluation,"
+        "Samples by time over steady training steps: after the first min(100 steps, 20 %), "
+        "without evaluation,"
         " with waiting for data; None below 20 steady steps.",
     ),
     _time("step_p50_s", "Median time of a steady training step."),
@@ -111,7 +114,8 @@ _TABLE = (
     _time("wall_s", "Whole trial, from its fork to its end, evaluation and set-up included."),
     _memory(
         "host_peak_bytes",
-        "Anonymous memory of the trial at its peak less that at the start: data mapped, model not yet built."
+        "Anonymous memory of the trial at its peak less that at the start: "
+        "data mapped, model not yet built."
         " File-backed pages are left out.",
     ),
     _memory(
@@ -138,7 +142,8 @@ _TABLE = (
     _memory("optimizer_state_bytes", "Bytes of the tensors that the optimizer keeps."),
     _memory(
         "activation_bytes",
-        "Storage kept for backward in one untimed step, each storage once; parameters and inputs left out.",
+        "Storage kept for backward in one untimed step, each storage once; "
+        "parameters and inputs left out.",
     ),
     Meaning(
         "gpu_utilisation",

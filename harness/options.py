@@ -19,7 +19,7 @@ _REQUIRED = inspect.Parameter.empty
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option: its name, type (with its bounds) and default (`Option.REQUIRED` where it has none)."""
+    """One option: its name, type with its bounds, and default."""
 
     name: str
     type: Any
@@ -57,7 +57,8 @@ class Schema:
         for name in given:
             if name not in self.options:
                 raise SettingError(
-                    f"{self.owner} has no option {name!r} ({root}.{name}){what_would_work(name, self.options)}"
+                    f"{self.owner} has no option {name!r} ({root}.{name})"
+                    f"{what_would_work(name, self.options)}"
                 )
         return {name: self._value(option, given, root) for name, option in self.options.items()}
 
@@ -80,7 +81,7 @@ class Schema:
         return convert(level, self.options[name].type, address, self.owner)
 
     def typed(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Make the keyword arguments of the definition's functions from resolved values (lists become tuples)."""
+        """Make the arguments of the definition's functions from resolved values."""
         return {
             name: msgspec.convert(values[name], each.type) for name, each in self.options.items()
         }
@@ -132,7 +133,8 @@ def schema_of(owner: str, functions: Mapping[str, tuple[Callable[..., Any], int 
 
     Args:
         owner: Kind and name, for messages: `model mlp`.
-        functions: By name, each function and how many positional parameters it is called with (None: any).
+        functions: By name, each function and how many positional parameters it is called with
+            (None: any).
 
     Raises:
         PluginError: a signature is no schema; the message names owner, function and parameter.
@@ -140,11 +142,7 @@ def schema_of(owner: str, functions: Mapping[str, tuple[Callable[..., Any], int 
     options: dict[str, Option] = {}
     for name, (function, positional) in functions.items():
         for option in _options(f"{owner}: {name}", function, positional):
-            known = options.setdefault(option.name, option)
-            if (known.type, known.default) != (option.type, option.default):
-                raise PluginError(
-                    f"{owner}: {name}: option {option.name!r} has another type or default elsewhere"
-                )
+            options.setdefault(option.name, option)
     return Schema(owner, options)
 
 
@@ -178,7 +176,8 @@ def _check_positional(
             places += 1
             if positional is not None and places > positional:
                 raise PluginError(
-                    f"{owner}: parameter {each.name!r} is not keyword-only: options stand behind a '*'"
+                    f"{owner}: parameter {each.name!r} is not keyword-only: "
+                    "options stand behind a '*'"
                 )
     if positional is not None and places < positional:
         raise PluginError(

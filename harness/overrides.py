@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.definitions import Dataset
+from harness.draft import Draft, Expected
 from harness.errors import LevelError, SettingError, UnknownName
 from harness.registry import Registry
 from harness.resolve import DEFAULT_LEVELS, LOSS_BY_KIND
 from harness.settings import (
     AS_BUILT,
     DEFINITION_ROOTS,
-    PROTOCOL_ROOTS,
     ROOTS,
     Globs,
     Level,
@@ -24,7 +24,6 @@ from harness.settings import (
     split_name,
     text,
 )
-from harness.draft import Draft, Expected
 
 SWEEP = "sweep"
 """The name of a sweep of one's own."""

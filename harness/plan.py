@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.design import Assignment, Axis, axis, combine
+from harness.draft import Draft, Expected
 from harness.errors import SuiteError
 from harness.planned import Case, Expectation, Plan, Trial
 from harness.record import STATUSES, trial_key
 from harness.registry import Registry
 from harness.resolve import Resolved, Resolver, check_metric_name
 from harness.settings import DEFINITION_ROOTS, Level, plain, text
-from harness.draft import Draft, Expected
 from harness.units import one_line
 
 MOST_TRIALS = 1_000_000
@@ -39,7 +39,7 @@ class _Planner:
     places: dict[str, int] = field(default_factory=dict)
 
     def forgive(self, told: str) -> None:
-        """Note a part of a suite that an override has left without meaning; refuse it in a file as written."""
+        """Note a part that an override has left without meaning; refuse it in a file as written."""
         if not self.forgiving:
             raise SuiteError(f"suite {self.draft.name!r}: {told}")
         self.notes.append(f"{told}: dropped")
@@ -58,7 +58,8 @@ def make_plan(
     Args:
         draft: The suite, with the overrides of the command line in it.
         registry: Where names are looked up.
-        overridden: Whether the command line changed the suite: parts that then match nothing are dropped with a note.
+        overridden: Whether the command line changed the suite: parts that then match nothing are
+            dropped with a note.
         seed: The plan's own: it shuffles the cases of each seed.
         absent: Why a device is expected to be absent here; None: it is not.
 
@@ -140,7 +141,8 @@ def _check_size(draft: Draft, axes: Sequence[Axis]) -> None:
     size = math.prod(len(each) for each in axes) if draft.design == "product" else 1
     if size * len(draft.seeds) > MOST_TRIALS:
         raise SuiteError(
-            f"suite {draft.name!r} has {size * len(draft.seeds):,} trials: {MOST_TRIALS:,} is the most"
+            f"suite {draft.name!r} has {size * len(draft.seeds):,} trials: "
+            f"{MOST_TRIALS:,} is the most"
         )
 
 
@@ -228,7 +230,7 @@ def _counterpart(planner: _Planner, drawn: _Drawn, pattern: Mapping[str, Level])
 
 
 def _snapped(planner: _Planner, address: str, level: Level) -> Level:
-    """Take a factor's own level where a pattern names it by less: `normal` for `normal[std=0.01]`."""
+    """Take a factor's level where a pattern names it by less: `normal` for `normal[std=1]`."""
     draft = planner.draft
     known = [
         *draft.factors.get(address, ()),
@@ -317,7 +319,7 @@ def _words(pattern: Mapping[str, Level]) -> str:
 def _trials(
     keys: Sequence[str], cases: Sequence[Case], seeds: Sequence[int], plan_seed: int
 ) -> tuple[Trial, ...]:
-    """Order trials seed by seed, the cases of each seed shuffled, so that drift hits all arms alike.
+    """Order trials seed by seed, each seed's cases shuffled, so that drift hits all arms alike.
 
     The place of a case depends on its settings, not on its place in the suite.
     """

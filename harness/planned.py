@@ -13,7 +13,8 @@ class Case(Struct, frozen=True, kw_only=True):
     Attributes:
         settings: Every address with its value, defaults too.
         levels: The level of every factor; None where it does not apply to this case.
-        baseline: Index of the case that this one is compared with; None: with none. A baseline names itself.
+        baseline: Index of the case that this one is compared with; None: with none. A baseline
+            names itself.
         expected: A status that is known before the trial: `unsupported` or `skipped`.
         reason: Why that status is expected.
     """
@@ -43,7 +44,8 @@ class Expectation(Struct, frozen=True, kw_only=True):
         metric: None where it is about a status.
         min: Lowest value that every seed (or the median, or a share of the seeds) reaches.
         max: Highest value, likewise.
-        better_than: For each of `cases`, the index of the case that it is better than; None: not asked.
+        better_than: For each of `cases`, the index of the case that it is better than; None: not
+            asked.
         same_as: For each of `cases`, the index of the case that it is the same as; None: not asked.
         status: The status that every seed ends with.
         of: Whether `min` and `max` speak of every seed or of the median.

@@ -1,4 +1,4 @@
-"""Data prepared once for many trials: loaded, checked, written to one file, mapped from it; and split by seed."""
+"""Data prepared once for many trials: loaded, checked, written, mapped; and split by seed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def write_data(data: Data, path: Path) -> None:
     """Write data to a file that `map_data` reads.
 
     Raises:
-        SettingError: a collate function is no function of a module, so that no other process can find it.
+        SettingError: a collate function is no function of a module, so that no other process can
+            find it.
     """
     content: dict[str, Any] = {"format": _FORMAT, "truth": dict(data.truth)}
     for name, split in _splits(data):
@@ -40,7 +41,10 @@ def write_data(data: Data, path: Path) -> None:
 
 
 def map_data(path: Path) -> Data:
-    """Map the data of a file that `write_data` wrote: pages are shared by all trials, and are read once here."""
+    """Map the data of a file that `write_data` wrote.
+
+    Its pages are shared by all trials, and are read once here.
+    """
     content = torch.load(path, mmap=True, weights_only=True)
     splits = {name: _mapped(content[name]) for name in _SPLITS if name in content}
     return Data(**splits, truth=content["truth"])
@@ -58,7 +62,8 @@ def check_data(data: object, owner: str) -> Data:
         lengths = {len(each) for each in (*split.inputs, split.targets)}
         if not isinstance(split.inputs, tuple) or len(lengths) != 1:
             raise SettingError(
-                f"{owner}: {name}: inputs must be a tuple of tensors as long as the targets, not {sorted(lengths)}"
+                f"{owner}: {name}: inputs must be a tuple of tensors as long as the targets, "
+                f"not {sorted(lengths)}"
             )
         if lengths == {0}:
             raise SettingError(f"{owner}: {name} has no samples")
@@ -77,7 +82,8 @@ def check_targets(data: Data, task: Task, owner: str) -> None:
         low, high = int(split.targets.min()), int(split.targets.max())
         if low < 0 or high >= task.outputs:
             raise SettingError(
-                f"{owner}: {name}: targets go from {low} to {high}, but the task has {task.outputs} classes"
+                f"{owner}: {name}: targets go from {low} to {high}, "
+                f"but the task has {task.outputs} classes"
             )
 
 
@@ -87,12 +93,12 @@ def fingerprint(data: Data) -> str:
     for name, split in _splits(data):
         for tensor in (*split.inputs, split.targets):
             digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-            digest.update(memoryview(tensor.contiguous().view(-1).view(torch.uint8).numpy()))
+            digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()[:16]
 
 
 def hold_out(data: Data, share: float, task: Task, seed: int) -> Data:
-    """Split `train` into train and test by the seed, stratified by class for classification and binary tasks.
+    """Split `train` into train and test by the seed, stratified where targets are classes.
 
     Args:
         share: Of the samples to test on; the number is rounded up, as scikit-learn does.

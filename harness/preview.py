@@ -1,4 +1,4 @@
-"""What `bench plan` prints: how many trials and cases, what is refused or skipped and why, the expected time."""
+"""What `bench plan` prints: trials and cases, what is refused or skipped, the expected time."""
 
 from __future__ import annotations
 

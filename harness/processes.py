@@ -24,7 +24,7 @@ MARK = "BENCH_RUN_MARK"
 
 
 def die_with_parent(parent: int, number: int = signal.SIGKILL) -> None:
-    """Ask the kernel to send this process a signal when its parent dies (Linux); 0 asks for nothing.
+    """Ask the kernel for a signal to this process when its parent dies (Linux); 0: for none.
 
     Exits at once where the parent has died already.
     """

@@ -1,4 +1,4 @@
-"""What a run tells on stderr while it goes: a line that is redrawn on a terminal, a line a trial elsewhere."""
+"""What a run tells on stderr: a line that is redrawn on a terminal, a line a trial elsewhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.settings import Level, text
 from harness.units import duration, one_line, quantity
 
 _REDRAW_S = 1.0
-_SHOWN = ("test_accuracy", "test_loss", "train_loss")
+_SHOWN = ("test_accuracy", "test_loss", "train_loss", "running_train_loss")
 
 
 class Progress:

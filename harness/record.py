@@ -59,8 +59,10 @@ class Record(Struct, frozen=True, kw_only=True):
         metrics: Final values by name; None where `missing` says why.
         curves: Values by epoch.
         started: When the trial started, UTC, ISO 8601.
-        environment: Versions, machine, threads: all that a figure depends on outside of its settings.
-        sources: By address, which plugin and version the definition came from, with a digest of its source.
+        environment: Versions, machine, threads: all that a figure depends on outside of its
+            settings.
+        sources: By address, which plugin and version the definition came from, with a digest of its
+            source.
         data: Fingerprint of the data.
         sizes: Samples by split.
         output: The last lines that the trial printed, where it did not end ok.

@@ -1,7 +1,7 @@
 """Loading plugins and looking names up.
 
-Every plugin is loaded and asked by itself, through a plugin manager of its own, so that one that raises
-stops no other. Nothing here imports torch.
+Every plugin is loaded and asked by itself, through a plugin manager of its own, so that one that
+raises stops no other. Nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from harness.definitions import (
     Procedure,
     Schedule,
 )
+from harness.draft import draft, read_file
 from harness.errors import BenchError, PluginError, UnknownName, nearest, same_name, what_would_work
 from harness.options import Schema, schema_of
 from harness.record import Record
-from harness.draft import draft, read_file
 from harness.suite import Suite
 from harness.units import one_line
 
@@ -47,7 +47,7 @@ GROUP = "bench"
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """How a kind is registered: its hook, class, and functions with their number of positional parameters."""
+    """How a kind is registered: its hook, class, and functions with how many positionals."""
 
     hook: str
     type: type
@@ -131,10 +131,11 @@ class Entry:
             )
         except BenchError:
             raise
-        except Exception as error:  # noqa: BLE001  # the border to a plugin: its error is told, not lost
+        except Exception as error:  # the border to a plugin: its error is told
             told = one_line(f"{type(error).__name__}: {error}")
             raise PluginError(
-                f"plugin {self.plugin.name!r}: {self.kind} {self.name!r}: {_named(function)} raised {told}"
+                f"plugin {self.plugin.name!r}: {self.kind} {self.name!r}: "
+                f"{_named(function)} raised {told}"
             ) from error
 
 
@@ -244,7 +245,7 @@ def _observe(plugin: Plugin, record: Record) -> str | None:
         return None
     try:
         plugin.manager.hook.bench_trial_finished(record=record)
-    except Exception as error:  # noqa: BLE001  # the border to a plugin: an observer must not stop a run
+    except Exception as error:  # noqa: BLE001  # the border to a plugin: must not stop a run
         return one_line(
             f"plugin {plugin.name!r}: bench_trial_finished: {type(error).__name__}: {error}"
         )
@@ -320,15 +321,14 @@ class _Builder:
     def _suites(self, plugin: Plugin, manager: pluggy.PluginManager) -> dict[str, Suite]:
         found: dict[str, Suite] = {}
         for given in _registered(plugin, manager, "bench_register_suites", (Suite, str, Path)):
-            for suite in [given] if isinstance(given, Suite) else _read_suites(plugin, given):
-                if not suite.origin:
-                    suite = msgspec.structs.replace(suite, origin=f"plugin {plugin.name}")  # noqa: PLW2901  # the same suite, named
+            for suite in _suites_of(plugin, given):
                 draft(suite)
                 name = same_name(suite.name)
                 other = self.suites.get(name) or found.get(name)
                 if other:
                     raise PluginError(
-                        f"two suites are called {suite.name!r}: of {other.origin} and of {suite.origin}"
+                        f"two suites are called {suite.name!r}: "
+                        f"of {other.origin} and of {suite.origin}"
                     )
                 found[name] = suite
         return found
@@ -362,7 +362,7 @@ def _broken(plugin: Plugin, error: str) -> Plugin:
 def _imported(importer: Callable[[], Any]) -> Any:
     try:
         return importer()
-    except (Exception, SystemExit) as error:  # noqa: BLE001  # the border to a plugin: it may raise anything
+    except (Exception, SystemExit) as error:  # the border to a plugin: it may raise anything
         raise PluginError(f"cannot be imported: {type(error).__name__}: {error}") from error
 
 
@@ -370,7 +370,8 @@ def _import_named(named: str, base: Path) -> ModuleType:
     try:
         if named.endswith(".py"):
             return _import_file(base / named)
-        return _imported(lambda: importlib.import_module(named))
+        module: ModuleType = _imported(lambda: importlib.import_module(named))
+        return module
     except PluginError as error:
         beside = (
             f"; a file is named with its ending: -p {named}.py"
@@ -417,7 +418,8 @@ def _manager(plugin: Plugin, module: object) -> pluggy.PluginManager:
     for caller in callers:
         if caller.name not in known:
             raise PluginError(
-                f"plugin {plugin.name!r}: unknown hook {caller.name!r}{what_would_work(caller.name, known)}"
+                f"plugin {plugin.name!r}: unknown hook {caller.name!r}"
+                f"{what_would_work(caller.name, known)}"
             )
     if not callers:
         raise PluginError(
@@ -433,7 +435,7 @@ def _registered(plugin: Plugin, manager: pluggy.PluginManager, hook: str, types:
         found = [each for answer in answers for each in _elements(answer, where)]
     except PluginError:
         raise
-    except Exception as error:  # noqa: BLE001  # the border to a plugin: its hook may raise anything
+    except Exception as error:  # the border to a plugin: its hook may raise
         raise PluginError(f"{where} raised {type(error).__name__}: {error}") from error
     for each in found:
         if not isinstance(each, types):
@@ -469,7 +471,10 @@ def _schema(owner: str, kind: str, spec: _Kind, definition: Definition) -> Schem
     return Schema(f"{kind} {definition.name}", schema.options)
 
 
-def _read_suites(plugin: Plugin, given: str | Path) -> tuple[Suite, ...]:
+def _suites_of(plugin: Plugin, given: Suite | str | Path) -> tuple[Suite, ...]:
+    if isinstance(given, Suite):
+        origin = given.origin or f"plugin {plugin.name}"
+        return (msgspec.structs.replace(given, origin=origin),)
     file = getattr(plugin.module, "__file__", None)
     path = Path(file).parent / given if file else Path(given)
     return read_file(path).suites

@@ -32,7 +32,7 @@ from harness.units import one_line, quantity
 MEMORY = "memory"
 """The column of memory: the device's peak on a device, the host's on the CPU."""
 
-_LEARNING = ("test_accuracy", "test_loss", "train_accuracy", "train_loss")
+_LEARNING = ("test_accuracy", "test_loss", "train_accuracy", "train_loss", "running_train_loss")
 _SPEED = ("train_samples_per_s", "infer_samples_per_s")
 _MOST_REASONS = 8
 

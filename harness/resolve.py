@@ -1,4 +1,4 @@
-"""From an assignment of levels to the settings of a case: names looked up, options checked, defaults filled in."""
+"""From levels to the settings of a case: names looked up, options checked, defaults filled in."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Resolver:
         return Resolved(settings=settings, applied=applied, refused=refused)
 
     def matches(self, pattern: Mapping[str, Level], settings: Mapping[str, Value]) -> bool:
-        """Tell whether a case's settings have the levels of a pattern; options not named are free."""
+        """Tell whether settings have the levels of a pattern; options not named are free."""
         return all(self._matches(address, level, settings) for address, level in pattern.items())
 
     def check_pattern(self, pattern: Mapping[str, Level]) -> None:
@@ -272,7 +272,10 @@ def typed_options(entry: Entry, settings: Mapping[str, Any], root: str) -> dict[
 
 
 def definitions_of(registry: Registry, settings: Mapping[str, Any]) -> dict[str, Entry]:
-    """List what a case is made of, by address; activations stand at their option, metrics at `metrics:NAME`."""
+    """List what a case is made of, by address.
+
+    Activations stand at their option, metrics at `metrics:NAME`.
+    """
     found: dict[str, Entry] = {}
     for root, kind in DEFINITION_ROOTS.items():
         names = _names_in(settings[root])
@@ -362,6 +365,7 @@ def _check_needs(parts: Mapping[str, _Part]) -> None:
     for root in ("optimizer", "loss"):
         if parts[root].entry is None and not own_step:
             raise SettingError(
-                f"training needs {root}=NAME (bench list {'optimizers' if root == 'optimizer' else 'losses'}"
+                f"training needs {root}=NAME "
+                f"(bench list {'optimizers' if root == 'optimizer' else 'losses'}"
                 f" shows them), since model {model.name} has no step of its own"
             )

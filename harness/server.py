@@ -1,7 +1,8 @@
 """The server: a process that has imported torch, and forks one fresh process for every trial.
 
-It runs no tensor operation and touches no accelerator. It reads `Hello` and then `Request`s from a socket, and answers
-with `Ready` or `Refused`, then with an `Ended` for every request. When the socket closes it kills all it has started.
+It runs no tensor operation and touches no accelerator. It reads `Hello` and then `Request`s from a
+socket, and answers with `Ready` or `Refused`, then with an `Ended` for every request. When the
+socket closes it kills all it has started.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ _POLL_S = 0.02
 def main(descriptor: int, parent: int) -> None:
     """Serve the parent at the other end of the socket until it closes.
 
-    Until the server is ready the kernel kills it when its parent dies; from then on it must clean up itself.
+    Until the server is ready the kernel kills it when its parent dies; from then on it must clean
+    up itself.
     """
     die_with_parent(parent)
     connection = socket.socket(fileno=descriptor)
@@ -62,13 +64,13 @@ def main(descriptor: int, parent: int) -> None:
 def _imported(hello: Hello) -> Registry:
     """Import once what every trial needs: `torch._dynamo`, else the first optimizer takes 1.7 s."""
     registry = load(hello.plugins)
-    for name in ("torch._dynamo", *hello.preload):
+    importlib.import_module("torch._dynamo")
+    for name, owner in hello.preload.items():
         try:
             importlib.import_module(name)
-        except Exception as error:  # noqa: BLE001  # the border to a plugin: what it names may raise anything
-            raise BenchError(
-                f"preload {name!r}: {type(error).__name__}: {one_line(str(error))}"
-            ) from error
+        except Exception as error:  # noqa: BLE001  # the border to a plugin: it may raise anything
+            told = one_line(f"{type(error).__name__}: {error}")
+            raise BenchError(f"{owner} cannot preload {name!r}: {told}") from error
     return registry
 
 
@@ -176,7 +178,7 @@ class _Server:
             self.selector.register(file, selectors.EVENT_READ, child)
 
     def _become_child(self, request: Request, server: int, outcome: int, output: int) -> NoReturn:
-        """Do the request in this forked process, and leave it without cleaning up what the server owns."""
+        """Do the request in this forked process; leave without cleaning up what the server owns."""
         try:
             die_with_parent(server)
             self.selector.close()
@@ -191,8 +193,8 @@ class _Server:
             os.dup2(output, 1)
             os.dup2(output, 2)
             os.close(output)
-            sys.stdout = open(1, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: PTH123, SIM115
-            sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: PTH123, SIM115
+            sys.stdout = open(1, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
+            sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
             faulthandler.enable()
             found = run_request(request, self.registry)
             _write_all(outcome, msgspec.json.encode(found))
@@ -243,7 +245,7 @@ class _Server:
         self.connection.sendall(line(answer))
 
     def _kill_strays(self) -> None:
-        """Kill what ended children left behind: every child of the server that is no trial's process."""
+        """Kill what ended children left behind: every child that is no trial's process."""
 
         def strays() -> list[psutil.Process]:
             return [each for each in psutil.Process().children() if each.pid not in self.children]

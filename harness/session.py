@@ -1,15 +1,15 @@
-"""From what was asked to a run on the disk: the one path that the command, tests and notebooks take."""
+"""From what was asked to a run on disk: the one path of the command, tests and notebooks."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from harness.definitions import Metric
+from harness.draft import SuiteFile, draft, read_file, seed_range
 from harness.errors import StoreError, SuiteError, UnknownName
 from harness.execute import Conditions, Watcher, execute
 from harness.machine import absence, environment
@@ -17,7 +17,7 @@ from harness.metrics import Meaning
 from harness.overrides import SWEEP, Override, overridden
 from harness.plan import make_plan
 from harness.planned import Plan, Trial
-from harness.record import BROKEN, Record
+from harness.record import BROKEN
 from harness.registry import Registry, load
 from harness.resolve import definitions_of
 from harness.store import (
@@ -29,7 +29,6 @@ from harness.store import (
     list_runs,
     read_run,
 )
-from harness.draft import SuiteFile, draft, read_file, seed_range
 from harness.suite import Suite
 
 CONFIG = "bench.toml"
@@ -43,7 +42,8 @@ class Places:
     Args:
         results: The folder of runs.
         data_root: Where fetched data lies.
-        file: A TOML file with suites and plugins; None: `bench.toml` of the working directory, if it is there.
+        file: A TOML file with suites and plugins; None: `bench.toml` of the working directory, if
+            it is there.
         plugins: `MODULE`, `FILE.py` or `no:NAME`.
     """
 
@@ -146,9 +146,7 @@ def plan_asked(asked: Asked, loaded: Loaded) -> Plan:
     return _with_notes(plan, loaded)
 
 
-def run_plan(
-    plan: Plan, loaded: Loaded, places: Places, manner: Manner, watcher: Watcher, version: str
-) -> Path:
+def run_plan(plan: Plan, loaded: Loaded, places: Places, manner: Manner, watcher: Watcher) -> Path:
     """Run a plan in a folder of its own.
 
     Returns:
@@ -157,7 +155,7 @@ def run_plan(
     Raises:
         StoreError: the results cannot be written.
     """
-    here = environment(version)
+    here = environment()
     run = RunFile(
         suite=plan.suite,
         command=list(manner.command),
@@ -184,7 +182,6 @@ def run_plan(
 def resume_run(
     folder: Path,
     watcher: Watcher,
-    version: str,
     *,
     retry: bool = False,
     force: bool = False,
@@ -195,9 +192,9 @@ def resume_run(
     Args:
         folder: The run's.
         watcher: Told as the run goes.
-        version: The harness's own.
         retry: Whether trials that broke are tried again.
-        force: Whether to go on though versions or sources differ from those that the run began with.
+        force: Whether to go on though versions or sources differ from those that the run began
+            with.
         command: What was typed, for the lock.
 
     Raises:
@@ -210,10 +207,11 @@ def resume_run(
         stored = read_run(folder)
         waiting = waiting_trials(stored, retry)
         loaded = Loaded(load(stored.run.plugins), tuple(stored.run.plugins))
-        differences = _differences(stored.run, environment(version), loaded.registry)
+        differences = _differences(stored.run, environment(), loaded.registry)
         if differences and not force:
             raise StoreError(
-                f"{folder} began with other versions ({'; '.join(differences)}): its trials would not"
+                f"{folder} began with other versions ({'; '.join(differences)}): "
+                "its trials would not"
                 " be comparable; --force goes on all the same"
             )
         for each in (*stored.notes, *journal.notes):
@@ -223,7 +221,7 @@ def resume_run(
 
 
 def waiting_trials(stored: StoredRun, retry: bool = False) -> list[tuple[Trial, int]]:
-    """List the trials that have no record (with `retry`: or a broken one), each with its attempt."""
+    """List the trials without a record (with `retry`: or a broken one), with their attempts."""
     last = last_attempts(stored.records)
     waiting = []
     for trial in stored.run.plan.trials:

@@ -5,8 +5,9 @@
             | true | false | none | number | "string" | bare word
     option  = NAME "=" level          row = GLOB "=" level
 
-A level is kept as a plain value (None, bool, int, float, str, tuple), a `Named` (a name with options) or a
-`Globs` (levels by parameter name). `text` writes the canonical form, which parses back to the same level.
+A level is kept as a plain value (None, bool, int, float, str, tuple), a `Named` (a name with
+options) or a `Globs` (levels by parameter name). `text` writes the canonical form, which parses
+back to the same level.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def parse_level(text: str) -> Level:
 
 
 def level_of(value: object) -> Level:
-    """Make a level of what TOML or Python hands over: texts are parsed, lists become tuples, tables globs.
+    """Make a level of what TOML or Python hands over: lists become tuples, tables globs.
 
     Raises:
         LevelError: a text is no level, a number is not finite, or the type has no level.
@@ -187,7 +188,7 @@ def root_of(address: str) -> str:
 
 
 def flat_table(table: Mapping[str, object], prefix: str = "") -> Iterable[tuple[str, object]]:
-    """Walk a table of settings as (address, value); `{model = {dropout = 0.1}}` means `model.dropout`.
+    """Walk a table as (address, value); `{model = {dropout = 0.1}}` means `model.dropout`.
 
     A table under `init` and `bias_init` is a level (globs), not a nested address.
     """

@@ -115,7 +115,7 @@ def median_of(values: Sequence[float]) -> float:
 def t_quantile(probability: float, freedom: int) -> float:
     """Give the quantile of Student's t distribution with that many degrees of freedom."""
     # scipy.stats does the same and takes a second to import; scipy.special takes 0.3 s.
-    from scipy.special import stdtrit  # type: ignore[import-untyped]  # noqa: PLC0415  # no types; slow to import
+    from scipy.special import stdtrit  # type: ignore[import-untyped]  # no types; slow to import
 
     return float(stdtrit(freedom, probability))
 

@@ -224,7 +224,7 @@ def _no_part() -> None:
 
 
 def _unusual_step(workload: Workload) -> _Step | None:
-    """Bind the model's own step, or one with a cast or a mean of its own; None for the usual one."""
+    """Bind the model's own step, or one with its own cast or mean; None for the usual one."""
     if workload.step is not None:
         return _own_step(workload)
     unreduced = workload.loss is not None and reduction(workload.loss) == "none"

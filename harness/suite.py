@@ -1,4 +1,4 @@
-"""Suites: named sets of cases, as plugins and TOML files write them. Nothing is read here: see `draft.py`."""
+"""Suites: named sets of cases, as plugins and TOML files write them; `draft.py` reads them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ class Suite(Struct, frozen=True):
     Args:
         name: What `--suite NAME` says.
         summary: The question that it answers, in a sentence.
-        base: Settings that all cases share, by address: `{"model": "mlp[hidden=[64]]", "epochs": 5}`.
+        base: Settings that all cases share, by address: `{"model": "mlp[hidden=[64]]", "epochs":
+            5}`.
         factors: Levels by address.
         together: Levels that go together, a table a row.
         seeds: How many (0 to n-1), or which.

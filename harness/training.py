@@ -55,14 +55,15 @@ def train(workload: Workload, *, memory: HostPeak | None = None) -> Findings:
 
     Args:
         workload: With its model in training mode.
-        memory: Told after the first step and after each epoch's training and evaluation.
+        memory: Told after the first step and after each epoch's training and evaluation, in place
+            of the workload's `mark`.
 
     Raises:
         Diverged: a loss of a step, or that over the training split after an epoch, is not finite.
         SettingError: there is nothing to train, or nothing to train it with.
     """
     data = _trainable(workload)
-    mark = memory.mark if memory is not None else _nothing
+    mark = workload.mark if memory is None else memory.mark
     torch.manual_seed(derive(workload.seed, "dropout"))
     loop = Loop(workload, data.train, open_device(str(workload.device)))
     curves: Curves = {}
@@ -237,7 +238,3 @@ def _forward_for(
         position += 1
     device.synchronize()
     return samples, perf_counter() - began
-
-
-def _nothing() -> None:
-    pass

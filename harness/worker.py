@@ -1,6 +1,7 @@
 """One trial to one outcome, in a process of its own (or in this one, for debugging).
 
-What it hands back is plain: status, reason, metrics, curves. It never decides what to run, and never writes files.
+What it hands back is plain: status, reason, metrics, curves. It never decides what to run, and
+never writes files.
 """
 
 from __future__ import annotations
@@ -41,8 +42,14 @@ from harness.workload import Parts, build_workload, dtype_of, load_data, split_d
 _GPU_REASON = "the trial did not run on an NVIDIA GPU"
 
 
-def run_request(request: Request, registry: Registry) -> Outcome:
-    """Do what a request says; whatever goes wrong becomes a status with its reason."""
+def run_request(request: Request, registry: Registry, *, interruptible: bool = False) -> Outcome:
+    """Do what a request says; whatever goes wrong becomes a status with its reason.
+
+    Args:
+        request: A trial, or data to prepare.
+        registry: Where names are looked up.
+        interruptible: Whether Ctrl-C reaches this process: then it ends the run, not the trial.
+    """
     try:
         parts = Parts(registry, request.settings)
         return _prepared(request, parts) if request.prepare else _tried(request, parts)
@@ -55,7 +62,11 @@ def run_request(request: Request, registry: Registry) -> Outcome:
         return Outcome(status="oom-device", reason=one_line(str(error), 500))
     except MemoryError as error:
         return Outcome(status="oom-host", reason=_told(error))
-    except BaseException as error:  # noqa: BLE001  # the border to a trial: whatever it raises is its result
+    except BenchError as error:
+        return Outcome(status="error", reason=one_line(str(error), 500))
+    except BaseException as error:  # noqa: BLE001  # the border to a trial: it is the result
+        if interruptible and isinstance(error, KeyboardInterrupt):
+            raise
         traceback.print_exc()
         return Outcome(status="error", reason=_told(error))
 
@@ -207,7 +218,8 @@ def _told(error: BaseException) -> str:
         if frames
         else ""
     )
-    return one_line(f"{type(error).__name__}: {_text(error)}", 400) + place
+    said = _text(error)
+    return one_line(type(error).__name__ + (f": {said}" if said else ""), 400) + place
 
 
 def _text(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""From the settings of a case to a workload: model, data, optimizer and loss, built and ready to step."""
+"""From the settings of a case to a workload: model, data, optimizer and loss, ready to step."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Parts:
             return None
         definition = cast(Dataset, entry.definition)
         task = entry.call(definition.task, **self.options("dataset"))
-        return cast(Task, _bound(task, self.activation))
+        return _bound(task, self.activation)
 
     def activation(self, level: str) -> nn.Module:
         """Build an activation from its level."""
@@ -235,7 +235,7 @@ def _initializer(
 
 
 def _generator(seed: int, root: str, name: str) -> torch.Generator:
-    """Make a parameter's own generator, so that no layer's values depend on the initialiser of another."""
+    """Make a parameter's own generator: no layer's values depend on another's initialiser."""
     return torch.Generator().manual_seed(derive(seed, f"{root}/{name}"))
 
 

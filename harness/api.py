@@ -1,0 +1,103 @@
+"""`harness.run`: a suite from Python, by the same path as the command's.
+
+Importing it costs nothing until it is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.record import Record
+    from harness.store import StoredRun
+    from harness.suite import Suite
+
+
+def run(
+    suite: str | Suite | None = None,
+    *settings: str,
+    seeds: int | str | Sequence[int] | None = None,
+    results: str | Path | None = None,
+    data_root: str | Path | None = None,
+    plugins: Sequence[str] = (),
+    jobs: int = 1,
+    in_process: bool = False,
+    quiet: bool = False,
+) -> Run:
+    """Run a suite and wait for its table.
+
+        harness.run("init", "epochs=5", seeds=3)
+
+    Args:
+        suite: A name, a `Suite`, or None for a sweep of one's own.
+        settings: `ADDRESS=VALUE` or `ADDRESS=V1,V2`, as on the command line.
+        seeds: In place of the suite's.
+        results: The folder of runs; None: `BENCH_RESULTS`, else `results`.
+        data_root: Where fetched data lies; None: `BENCH_DATA`, else the user's cache.
+        plugins: `MODULE`, `FILE.py` or `no:NAME`. Trials run in processes of their own: what they
+            use must stand in a module or a file, not in the notebook.
+        jobs: Trials side by side.
+        in_process: Whether this process trains itself, for debugging.
+        quiet: Whether stderr hears notes only.
+
+    Raises:
+        BenchError: a name is unknown, a value does not fit, or the results cannot be written.
+    """
+    import sys
+
+    from harness import session
+    from harness.overrides import parse_override
+    from harness.progress import Progress
+    from harness.store import read_run
+
+    given: dict[str, Any] = {"results": results, "data_root": data_root}
+    chosen = {name: Path(each) for name, each in given.items() if each is not None}
+    places = session.Places(plugins=tuple(plugins), **chosen)
+    loaded = session.load_all(places)
+    overrides = [parse_override(each) for each in settings]
+    plan = session.plan_asked(session.Asked(suite=suite, overrides=overrides, seeds=seeds), loaded)
+    progress = Progress(sys.stderr, lambda: 80, quiet=quiet)
+    manner = session.Manner(jobs=jobs, in_process=in_process, command=("harness.run", *settings))
+    try:
+        folder = session.run_plan(plan, loaded, places, manner, progress)
+    finally:
+        progress.close()
+    return Run(read_run(folder))
+
+
+class Run:
+    """A run that has ended; printed, it is its table."""
+
+    def __init__(self, stored: StoredRun) -> None:
+        self._stored = stored
+
+    @property
+    def folder(self) -> Path:
+        """Where it is kept."""
+        return self._stored.folder
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """The records of its trials, in the order in which they ended."""
+        return self._stored.records
+
+    def document(self) -> Mapping[str, Any]:
+        """Make what `bench show --format json` prints, as plain values."""
+        import msgspec
+
+        from harness.compare import document
+
+        return dict(msgspec.to_builtins(document(self._stored)))
+
+    def table(self) -> str:
+        """Make what `bench show` prints."""
+        from harness.render import render_cases
+        from harness.tables import summaries
+
+        plan, meanings = self._stored.run.plan, self._stored.run.meanings
+        return render_cases(plan, summaries(plan, self._stored.records, meanings))
+
+    def __repr__(self) -> str:
+        return self.table()
