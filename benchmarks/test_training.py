@@ -103,7 +103,9 @@ class BareLoop:
     def epoch(self) -> None:
         model, optimizer, loss_of = self.model, self.optimizer, self.loss
         inputs, targets = self.inputs, self.targets
-        for index in torch.randperm(len(targets), generator=self.order).split(self.batch_size):
+        for index in torch.split(
+            torch.randperm(len(targets), generator=self.order), self.batch_size
+        ):
             optimizer.zero_grad(set_to_none=True)
             loss = loss_of(model(inputs.index_select(0, index)), targets.index_select(0, index))
             loss.backward()

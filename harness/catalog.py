@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 from harness.draft import draft, seed_range
 from harness.errors import UnknownName, same_name
 from harness.layout import Column, printed
-from harness.options import Option
+from harness.options import Option, function_inside
 from harness.registry import KINDS as SPECS
 from harness.registry import PLURALS, Entry, Registry
 from harness.settings import level_of, text
@@ -181,17 +183,15 @@ def type_text(type_: Any) -> str:
     if hasattr(type_, "__metadata__"):
         bounds = [bound for each in type_.__metadata__ for bound in _bounds(each)]
         return ", ".join([type_text(get_args(type_)[0]), *bounds])
-    if get_origin(type_) is not None and str(type_).startswith("typing.Literal"):
+    if get_origin(type_) is Literal:
         return " or ".join(
             text(level_of(each)) if not isinstance(each, str) else each for each in get_args(type_)
         )
     if type_ is type(None):
         return "none"
-    return (
-        getattr(type_, "__name__", str(type_))
-        if get_origin(type_) is None
-        else str(type_).replace("typing.", "")
-    )
+    if get_origin(type_) in (Union, UnionType):
+        return " or ".join(type_text(each) for each in get_args(type_))
+    return type_.__name__ if get_origin(type_) is None else str(type_)
 
 
 def _bounds(meta: Any) -> list[str]:
@@ -223,13 +223,15 @@ def _sought(registry: Registry, name: str) -> Entry | Suite:
     kind, sign, rest = name.partition(":")
     kinds = (kind_of(kind),) if sign else KINDS
     wanted = rest if sign else name
-    found: list[Entry | Suite] = []
-    for each in kinds:
-        if same_name(wanted) in {same_name(known) for known in registry.names(each)}:
-            found.append(registry.suite(wanted) if each == "suite" else registry.find(each, wanted))
+    found: list[Entry | Suite] = [
+        registry.suite(wanted) if each == "suite" else registry.find(each, wanted)
+        for each in kinds
+        if same_name(wanted) in map(same_name, registry.names(each))
+    ]
     if not found:
         known = [each for kind in kinds for each in registry.names(kind)]
-        raise UnknownName("definition" if not sign else kinds[0], wanted, known)
+        what = kinds[0] if sign else "definition"
+        raise UnknownName(what, wanted, known, registry.broken())
     if len(found) > 1:
         names = [f"{'suite' if isinstance(each, Suite) else each.kind}:{wanted}" for each in found]
         raise UnknownName("definition", wanted, names, "several kinds have one of that name")
@@ -249,23 +251,19 @@ def _row(entry: Entry) -> dict[str, Any]:
 
 def _documentation(entry: Entry) -> str:
     function = getattr(entry.definition, SPECS[entry.kind].functions[0][0])
-    return inspect.getdoc(function) or ""
+    return inspect.getdoc(function_inside(function)) or ""
 
 
 def _definitions(registry: Registry, plugin: str) -> str:
-    counts = []
-    for kind, plural in PLURALS.items():
-        if kind == "suite":
-            count = sum(owner == plugin for owner in registry.suite_plugins.values())
-        else:
-            count = sum(
-                entry.plugin.name == plugin
-                for (each, _), entry in registry.entries.items()
-                if each == kind
-            )
-        if count:
-            counts.append(f"{count} {plural if count > 1 else kind}")
-    return ", ".join(counts) or "nothing"
+    owned = [kind for (kind, _), each in registry.entries.items() if each.plugin.name == plugin]
+    owned += ["suite" for owner in registry.suite_plugins.values() if owner == plugin]
+    counts = Counter(owned)
+    told = [
+        f"{counts[kind]} {plural if counts[kind] > 1 else kind}"
+        for kind, plural in PLURALS.items()
+        if counts[kind]
+    ]
+    return ", ".join(told) or "nothing"
 
 
 def _suite(suite: Suite) -> dict[str, Any]:

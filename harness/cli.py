@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from harness.errors import BenchError, nearest
+from harness.console import bear_everything, columns
+from harness.errors import BenchError, UnknownName, same_name, what_would_work
 
 if TYPE_CHECKING:
     from harness.compare import Outcome
@@ -36,10 +36,8 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0].replace("_", "-")
         if name not in self.commands:
-            near = nearest(name, self.commands)
-            hint = f"did you mean {near!r}? " if near else ""
-            known = ", ".join(self.commands)
-            raise click.UsageError(f"unknown command {args[0]!r}: {hint}(known: {known})")
+            told = what_would_work(name, self.commands)
+            raise click.UsageError(f"unknown command {args[0]!r}{told}")
         return super().resolve_command(ctx, [name, *args[1:]])
 
 
@@ -123,6 +121,7 @@ def run(ctx: click.Context, /, **given: Any) -> int:
 
     places, progress = _places(ctx, given["file"]), _progress()
     loaded, plan = _planned(places, given)
+    _check_columns(plan, _columns_of(given["metrics"]))
     manner = session.Manner(
         jobs=given["jobs"],
         in_process=given["in_process"],
@@ -174,6 +173,7 @@ def resume(ctx: click.Context, /, **given: Any) -> int:
     from harness import session, store
 
     folder = store.find_run(_places(ctx).results, given["run_name"])
+    _check_columns(store.read_run(folder).run.plan, _columns_of(given["metrics"]))
     progress = _progress()
     try:
         session.resume_run(
@@ -283,42 +283,48 @@ def main() -> None:
     0 fine; 1 a regression or a failed expectation; 2 the user's mistake; 3 some trial broke;
     4 no trial ended ok or diverged; 130 interrupted.
     """
+    bear_everything()
     for number in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, number):
             signal.signal(getattr(signal, number), _interrupt)
     try:
         code = bench.main(prog_name="bench", standalone_mode=False)
-    except click.ClickException as error:
-        code = _told(error.format_message())
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.message)
+        code = 0
+    except click.UsageError as error:
+        code = _told(_about_form(error))
     except BenchError as error:
         code = _told(str(error))
     except (KeyboardInterrupt, click.Abort):
+        signal.signal(
+            signal.SIGINT, signal.SIG_IGN
+        )  # a second Ctrl-C must not change the exit code
         code = _told("interrupted: finished trials are kept; bench resume goes on", INTERRUPTED)
-    except BrokenPipeError:
-        code = 0
-    sys.exit(_flushed(code if isinstance(code, int) else 0))
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+def _about_form(error: click.UsageError) -> str:
+    """Say which command was asked, and which of its options is nearest."""
+    owner, command = "bench", cast("click.Command", bench)
+    if error.ctx is not None and error.ctx.parent is not None:
+        owner, command = str(error.ctx.info_name), error.ctx.command
+    if isinstance(error, click.NoSuchOption):
+        known = [name for each in command.params for name in each.opts if name[:1] == "-"]
+        hint = what_would_work(error.option_name, known)
+        return f"{owner} has no option {error.option_name!r}{hint}"
+    told = error.format_message()
+    return told if error.ctx is None else f"{owner}: {told[:1].lower()}{told[1:]}"
+
+
 def _told(message: str, code: int = 2) -> int:
     from harness.units import one_line
 
-    try:
-        print(f"bench: {one_line(message, 1000)}", file=sys.stderr)  # noqa: T201  # its voice
-    except OSError:
-        pass
-    return code
-
-
-def _flushed(code: int) -> int:
-    """Flush what was printed; a reader that has gone (`bench show | head`) is no error."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    print(f"bench: {one_line(message, 1000)}", file=sys.stderr)  # noqa: T201  # its voice
     return code
 
 
@@ -351,6 +357,24 @@ def _planned(places: Places, given: dict[str, Any]) -> tuple[Any, Plan]:
     return loaded, session.plan_asked(asked, loaded)
 
 
+def _check_columns(plan: Plan, wanted: Sequence[str]) -> None:
+    """Refuse, before anything is trained, a column that no trial will have.
+
+    Of the procedures only `train` is known to find nothing but what is planned.
+    """
+    from harness.metrics import MEANINGS, base_name
+    from harness.render import MEMORY
+
+    if any(case.settings["procedure"] != "train" for case in plan.cases):
+        return
+    taken = [metric for case in plan.cases for metric in case.settings["metrics"]]
+    known = [MEMORY, *MEANINGS, *(metric.partition("[")[0] for metric in taken)]
+    folded = {same_name(each) for each in known}
+    for each in wanted:
+        if same_name(base_name(each)) not in folded:
+            raise UnknownName("metric", each, known)
+
+
 def _progress() -> Progress:
     from harness.progress import Progress
 
@@ -381,8 +405,15 @@ def _expectation_lines(outcomes: Sequence[Outcome]) -> list[str]:
     """Count the expectations that hold, and tell those that do not."""
     if not outcomes:
         return []
-    wrong = [f"expected, but it {_SEEN[each.outcome]}: {each.text}" for each in outcomes if each.outcome != "holds"]
-    return [f"{len(outcomes) - len(wrong)} of {len(outcomes)} expectations of the suite hold", *wrong]
+    wrong = [
+        f"expected, but it {_SEEN[each.outcome]}: {each.text}"
+        for each in outcomes
+        if each.outcome != "holds"
+    ]
+    return [
+        f"{len(outcomes) - len(wrong)} of {len(outcomes)} expectations of the suite hold",
+        *wrong,
+    ]
 
 
 def _print_run(stored: StoredRun, style: str, metrics: str | None, *, trials: bool = False) -> None:
@@ -392,18 +423,22 @@ def _print_run(stored: StoredRun, style: str, metrics: str | None, *, trials: bo
     if style == "json":
         _print_json(compare.trials_document(stored) if trials else compare.document(stored))
         return
-    columns = [] if metrics is None else [each for each in metrics.split(",") if each.strip()]
+    wanted = _columns_of(metrics)
     width = _width() if style == "table" else None
     style = cast("Style", style)
     if trials:
         _print(
             render.render_trials(
-                plan, stored.records, style=style, metrics=columns, width=width, meanings=meanings
+                plan, stored.records, style=style, metrics=wanted, width=width, meanings=meanings
             )
         )
         return
     rows = tables.summaries(plan, stored.records, meanings)
-    _print(render.render_cases(plan, rows, style=style, metrics=columns, width=width))
+    _print(render.render_cases(plan, rows, style=style, metrics=wanted, width=width))
+
+
+def _columns_of(metrics: str | None) -> list[str]:
+    return [each.strip() for each in (metrics or "").split(",") if each.strip()]
 
 
 def _print_notes(stored: StoredRun) -> None:
@@ -423,17 +458,8 @@ def _print_json(content: object) -> None:
 
 def _width() -> int | None:
     """Count the columns that stdout has; None where it is no terminal."""
-    return _columns(sys.stdout)
+    return columns(sys.stdout)
 
 
 def _width_of_stderr() -> int:
-    return _columns(sys.stderr) or 80
-
-
-def _columns(stream: Any) -> int | None:
-    if os.environ.get("COLUMNS", "").isdecimal():
-        return max(20, int(os.environ["COLUMNS"]))
-    try:
-        return os.get_terminal_size(stream.fileno()).columns or None
-    except (OSError, ValueError):
-        return None
+    return columns(sys.stderr) or 80

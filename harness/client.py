@@ -25,11 +25,20 @@ import psutil
 
 from harness.errors import PluginError
 from harness.messages import Ended, Hello, Outcome, Ready, Refused, Request, line
-from harness.processes import MARK, kill_all, kill_tree, orphans_adopted, signal_name, strays
+from harness.processes import (
+    MARK,
+    adopted,
+    kill_all,
+    kill_tree,
+    orphans_adopted,
+    signal_name,
+    strays,
+)
 from harness.registry import Registry
 
 _SERVER = (
     "import sys; sys.path[:] = {path!r}; "
+    "from harness.processes import die_with_parent; die_with_parent({parent}); "
     "from harness.server import main; main({descriptor}, {parent})"
 )
 _WORKER = (
@@ -80,6 +89,7 @@ class Server:
         self._connection: socket.socket | None = None
         self._reader: IO[bytes] | None = None
         self._ready = False
+        self._before: set[int] = set()
 
     def start(self) -> None:
         """Start the server; it imports while the parent goes on.
@@ -88,6 +98,7 @@ class Server:
             ServerGone: it died at once.
         """
         self._ready = False
+        self._before = {each.pid for each in psutil.Process().children()}
         self._stack.enter_context(orphans_adopted(adopt=True))
         ours, theirs = socket.socketpair()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed in `close`
@@ -138,18 +149,34 @@ class Server:
                 each.close()
         self._reader = self._connection = None
         if self._process is not None:
+            died = self._process.poll() is not None
             try:
-                self._process.wait(_PATIENCE_S)
+                # While it imports torch it hears nothing.
+                self._process.wait(_PATIENCE_S if self._ready else 0)
             except subprocess.TimeoutExpired:
+                died = True
                 kill_tree(self._process.pid)
                 self._process.wait()
-            kill_all(lambda: strays(self._mark))
             self._process = None
-            _reap_adopted()
+            self._kill_orphans(died)
         if self._errors is not None:
             self._errors.close()
             self._errors = None
         self._stack.close()
+
+    def _kill_orphans(self, died: bool) -> None:
+        """Kill and reap what the server left behind; one that died could not do so itself."""
+        found: dict[int, None] = {}
+
+        def orphans() -> list[psutil.Process]:
+            living = strays(self._mark) + (adopted(self._before) if died else [])
+            found.update(dict.fromkeys(each.pid for each in living))
+            return living
+
+        kill_all(orphans)
+        for pid in found:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
 
     def _answer(self) -> Ended | Ready | Refused:
         try:
@@ -289,11 +316,3 @@ def _outcome(path: Path) -> Outcome | None:
         return msgspec.json.decode(path.read_bytes(), type=Outcome)
     except (OSError, msgspec.MsgspecError):
         return None
-
-
-def _reap_adopted() -> None:
-    """Reap orphans that became children of this process, and no child that somebody waits for."""
-    for each in psutil.Process().children():
-        with contextlib.suppress(psutil.NoSuchProcess, ChildProcessError):
-            if each.status() == psutil.STATUS_ZOMBIE:
-                os.waitpid(each.pid, os.WNOHANG)

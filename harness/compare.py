@@ -14,12 +14,11 @@ from harness.planned import Case, Expectation, Plan, Trial
 from harness.record import BROKEN, RESULTS, Record
 from harness.settings import root_of
 from harness.statistics import Interval, difference, mean_of, median_of
-from harness.store import StoredRun
+from harness.store import StoredRun, last_attempts, no_collection
 from harness.tables import (
     CaseSummary,
     MetricSummary,
     finite,
-    latest_by_key,
     meaning_of,
     summaries,
     trials_by_case,
@@ -36,7 +35,7 @@ _LOSSES = frozenset({"test_loss", "train_loss", "validation_loss", "running_trai
 """Metrics whose meaning is the setting `loss`."""
 
 
-class Comparison(Struct, frozen=True, kw_only=True):
+class Comparison(Struct, frozen=True, kw_only=True, gc=False):
     """A case against its baseline on one metric, as the JSON contract has it.
 
     Attributes:
@@ -79,10 +78,10 @@ def comparisons(plan: Plan, rows: Sequence[CaseSummary]) -> tuple[Comparison, ..
         rows: The summaries of its cases, in its order.
     """
     return tuple(
-        _comparison(case, plan.cases[case.baseline], ours, theirs)
+        each
         for index, case in enumerate(plan.cases)
         if case.baseline is not None and case.baseline != index
-        for ours, theirs in _both(rows[index], rows[case.baseline])
+        for each in _against(rows[index], rows[case.baseline])
     )
 
 
@@ -90,7 +89,7 @@ def expectations(
     plan: Plan, rows: Sequence[CaseSummary], records: Iterable[Record]
 ) -> tuple[Outcome, ...]:
     """Say of each expectation whether it holds, fails, or cannot be decided."""
-    latest = latest_by_key(records)
+    latest = last_attempts(records)
     trials = trials_by_case(plan)
     return tuple(
         Outcome(
@@ -117,7 +116,7 @@ def exit_code(
         strict: Whether `diverged`, `skipped` and `unsupported` count as failures too.
         check_failed: Whether an expectation failed, or could not be decided, under `--check`.
     """
-    latest = latest_by_key(records)
+    latest = last_attempts(records)
     statuses = {latest[each.key].status for each in plan.trials if each.key in latest}
     if not statuses & RESULTS:
         return 4
@@ -126,6 +125,7 @@ def exit_code(
     return int(check_failed)
 
 
+@no_collection()
 def document(stored: StoredRun) -> dict[str, Any]:
     """Make what `bench show --format json` prints (the contract of DESIGN.md, section 8)."""
     plan = stored.run.plan
@@ -148,39 +148,39 @@ def document(stored: StoredRun) -> dict[str, Any]:
 
 def trials_document(stored: StoredRun) -> dict[str, Any]:
     """Make what `--format json --trials` prints: the last attempt of each planned trial."""
-    latest = latest_by_key(stored.records)
+    latest = last_attempts(stored.records)
     trials = [latest[each.key] for each in stored.run.plan.trials if each.key in latest]
     return {"schema": SCHEMA, "trials": trials}
 
 
-def _both(row: CaseSummary, baseline: CaseSummary) -> Iterable[tuple[MetricSummary, MetricSummary]]:
+def _against(row: CaseSummary, baseline: CaseSummary) -> Iterable[Comparison]:
+    same_loss = _loss_of(row.case) == _loss_of(baseline.case)
     for name, ours in row.metrics.items():
         theirs = baseline.metrics[name]
         if ours.n and theirs.n:
-            yield ours, theirs
+            alike = same_loss or name not in _LOSSES
+            yield _comparison(row.case, baseline.case, ours, theirs, alike)
 
 
 def _comparison(
-    case: Case, baseline: Case, ours: MetricSummary, theirs: MetricSummary
+    case: Case, baseline: Case, ours: MetricSummary, theirs: MetricSummary, alike: bool
 ) -> Comparison:
-    meaning = ours.meaning
-    base = _present(theirs)
-    pairs = {seed: value for seed, value in _present(ours).items() if seed in base}
-    alike = meaning.name not in _LOSSES or _loss_of(case) == _loss_of(baseline)
-    found = difference(pairs, base, meaning.scale) if alike else None
+    values, base = _present(ours), _present(theirs)
+    found = difference(values, base, ours.meaning.scale) if alike else None
+    pairs = found.n if found else len(values.keys() & base.keys())
     return Comparison(
         levels=case.levels,
         baseline=baseline.levels,
-        metric=meaning.name,
+        metric=ours.meaning.name,
         difference=found.mean if found else None,
         ci95=found.ci95 if found else None,
-        note=NOT_YET if found else _why_not(alike, len(pairs)),
-        n=len(pairs),
+        note=NOT_YET if found else _why_not(alike, pairs),
+        n=pairs,
     )
 
 
-def _present(found: MetricSummary) -> dict[int, float]:
-    return {int(seed): value for seed, value in found.values.items() if value is not None}
+def _present(found: MetricSummary) -> Mapping[str, float]:
+    return {seed: value for seed, value in found.values.items() if value is not None}
 
 
 def _loss_of(case: Case) -> dict[str, Any]:

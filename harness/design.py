@@ -51,13 +51,6 @@ def zipped(axes: Sequence[Axis]) -> tuple[Assignment, ...]:
     return tuple(_merged(rows) for rows in zip(*axes, strict=True)) or ({},)
 
 
-def without(
-    assignments: Sequence[Assignment], excluded: Callable[[Assignment], bool]
-) -> tuple[Assignment, ...]:
-    """Leave out the assignments that are excluded."""
-    return tuple(each for each in assignments if not excluded(each))
-
-
 def _merged(rows: Sequence[Assignment]) -> Assignment:
     return {address: level for row in rows for address, level in row.items()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -140,17 +141,20 @@ def seed_range(given: object) -> tuple[int, ...]:
 
 
 def _draft(suite: Suite) -> Draft:
-    factors = {
-        address: _levels(address, levels)
-        for address, levels in flat_table(_table(suite.factors, "factors"))
-    }
+    if not isinstance(suite.name, str) or not suite.name.strip():
+        raise SuiteError("a suite needs a name")
+    factors: dict[str, tuple[Level, ...]] = {}
+    for address, levels in flat_table(_table(suite.factors, "factors")):
+        if address in factors:
+            raise SuiteError(f"factors: {address} is given twice")
+        factors[address] = _levels(address, levels)
     design = suite.design
     if design not in ("product", "ablate", "zip"):
         raise SuiteError(
             f"design is {design!r}{what_would_work(str(design), ('product', 'ablate', 'zip'))}"
         )
     built = Draft(
-        name=str(suite.name),
+        name=suite.name,
         summary=str(suite.summary),
         base=_assignment(suite.base, "base"),
         factors=factors,
@@ -174,8 +178,10 @@ def _check_draft(built: Draft) -> None:
     twice = columns & set(built.factors)
     if twice:
         raise SuiteError(f"{sorted(twice)[0]} stands in factors and in together")
-    rows = [*built.include, *built.exclude, *(each.where for each in built.expect)]
-    for table in (built.base, built.factors, *built.together, *rows, built.baseline or {}):
+    rows = [*built.together, *built.include, *built.exclude]
+    for each in built.expect:
+        rows += [each.where, each.better_than or {}, each.same_as or {}]
+    for table in (built.base, built.factors, *rows, built.baseline or {}):
         for address in table:
             if root_of(address) not in ROOTS:
                 raise SuiteError(
@@ -224,6 +230,16 @@ def _expected(given: object) -> Expected:
         raise SuiteError("expect: give a metric with min, max, better_than or same_as, or a status")
     if not 0 < expect.share <= 1:
         raise SuiteError(f"expect: share={expect.share} is no share: it lies above 0 and up to 1")
+    for name in ("min", "max"):
+        value = getattr(expect, name)
+        if value is not None and not math.isfinite(value):
+            raise SuiteError(f"expect: {name}={value} is no bound: numbers must be finite")
+    for name in ("epoch", "by_epoch"):
+        value = getattr(expect, name)
+        if value is not None and value < 1:
+            raise SuiteError(f"expect: {name}={value} is no epoch: they are counted from 1")
+    if expect.epoch is not None and expect.by_epoch is not None:
+        raise SuiteError("expect: epoch and by_epoch exclude each other")
     return Expected(
         expect=expect,
         where=_assignment(expect.where, "expect: where"),

@@ -135,8 +135,7 @@ def chunks(split: Split, size: int) -> Iterator[Batch]:
 def loss_sum(loss: nn.Module, outputs: Tensor, batch: Batch) -> float:
     """Sum a loss over the samples of a batch, whatever its reduction."""
     value: Tensor = loss(outputs, batch.targets)
-    total: float = (value if reduction(loss) == "sum" else value.mean() * batch.size).item()
-    return total
+    return value.item() if reduction(loss) == "sum" else value.mean().item() * batch.size
 
 
 def reduction(loss: nn.Module) -> str:

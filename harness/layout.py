@@ -21,7 +21,8 @@ from harness.units import one_line
 Style: TypeAlias = Literal["table", "markdown", "csv"]
 
 _GAP = 2
-_BREAKS = re.compile(r"(?<=[\s,_\[/=])|(?<=\.)(?=[A-Za-z])")
+_BREAKS = re.compile(r"(?<=\s)(?!\d)|(?<=[,_\[/=])(?!\s)|(?<=\.)(?=[A-Za-z])")
+"""Where a text may be broken: `timeout 2` and `0.01` stay whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,8 @@ def _fitted(columns: Sequence[Column], width: int | None) -> str:
     least = [_least(each) for each in columns]
     if sum(least) + gaps > width:
         return _blocks(columns, width)
-    return _lined(columns, _shrunk(columns, natural, least, width - gaps))
+    widths = _shrunk(columns, natural, least, width - gaps)
+    return _lined(columns, [_used(*each) for each in zip(columns, widths, strict=True)])
 
 
 def _cell_width(column: Column) -> int:
@@ -116,6 +118,12 @@ def _shrunk(
         )
         widths[widest] -= 1
     return widths
+
+
+def _used(column: Column, width: int) -> int:
+    return max(
+        len(line) for text in (column.header, *column.cells) for line in _broken(text, width)
+    )
 
 
 def _lined(columns: Sequence[Column], widths: Sequence[int]) -> str:
@@ -176,4 +184,5 @@ def _blocks(columns: Sequence[Column], width: int) -> str:
 
 
 def _safe(cell: object) -> object:
-    return one_line(cell, len(cell)) if isinstance(cell, str) else cell
+    # an escaped character takes up to ten: nothing is cut
+    return one_line(cell, 10 * len(cell)) if isinstance(cell, str) else cell

@@ -101,7 +101,9 @@ def _cuda_absence(index: int, variables: Mapping[str, str]) -> str | None:
         return f"no NVIDIA GPU: {count}"
     if visible is not None:
         count = min(count, len(visible.split(",")))
-    return None if index < count else f"cuda:{index} is not here: {count} GPU"
+    if index < count:
+        return None
+    return f"cuda:{index} is not here: {count} GPU{'' if count == 1 else 's'}"
 
 
 def gpu_count() -> int | str:

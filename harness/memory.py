@@ -47,10 +47,12 @@ class HostPeak:
         self._failure: str | None = "the peak of host memory was not watched"
         self._start = 0
         self._peak = 0
+        self._marked = False
         self._linux = platform == "linux"
 
     def start(self) -> None:
         """Take the memory of now as the base, and watch for a peak from here on."""
+        self._marked = False
         self._failure = (
             None if self._linux else "the peak of anonymous memory is read on Linux only"
         )
@@ -62,10 +64,16 @@ class HostPeak:
         """End a phase, and begin the next."""
         if self._failure is None and (ended := self._read()) is not None:
             self._peak = max(self._peak, ended.anonymous, ended.peak - ended.other)
+            self._marked = True
             self._reset()
 
     def reading(self) -> Reading:
-        """Tell the bytes over the start, up to the last mark; or why they could not be read."""
+        """Tell the bytes over the start, up to the last mark; or why they could not be read.
+
+        Where nobody marked a phase, everything since the start is one.
+        """
+        if not self._marked:
+            self.mark()
         if self._failure is not None:
             return Reading(None, self._failure)
         return Reading(self._peak - self._start)

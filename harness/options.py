@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import math
+import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -27,6 +30,7 @@ class Option:
 
     @property
     def required(self) -> bool:
+        """Whether it has no default."""
         return self.default is _REQUIRED
 
     @property
@@ -146,6 +150,16 @@ def schema_of(owner: str, functions: Mapping[str, tuple[Callable[..., Any], int 
     return Schema(owner, options)
 
 
+def function_inside(function: Any) -> Any:
+    """Find the function or class that stands in a file: inside of wrappers and `partial`."""
+    inner = inspect.unwrap(function)
+    while isinstance(inner, functools.partial):
+        inner = inspect.unwrap(inner.func)
+    if inspect.isroutine(inner) or inspect.isclass(inner):
+        return inner
+    return type(inner)  # an object that can be called
+
+
 def _options(owner: str, function: Any, positional: int | None) -> list[Option]:
     if not callable(function):
         raise PluginError(f"{owner} is {function!r}, which is no function")
@@ -191,10 +205,8 @@ def _hints(owner: str, function: Any, keywords: list[inspect.Parameter]) -> dict
             raise PluginError(
                 f"{owner}: parameter {each.name!r} has no annotation: the signature is the schema"
             )
-    inner = inspect.unwrap(function)
-    space = getattr(inner, "__globals__", None) or getattr(
-        getattr(inner, "__init__", None), "__globals__", {}
-    )
+    inner = function_inside(function)
+    space = getattr(inner, "__globals__", None) or vars(sys.modules.get(inner.__module__, types))
     hints = {}
     for each in keywords:
         holder = types.SimpleNamespace(__annotations__={each.name: each.annotation})
@@ -222,10 +234,14 @@ def _option(owner: str, parameter: inspect.Parameter, type_: Any) -> Option:
 
 
 def _checked_default(where: str, default: Any, type_: Any) -> Any:
-    if isinstance(default, list | dict | set | bytearray):
+    try:
+        hash(default)
+    except TypeError:
         raise PluginError(
             f"{where}: the default {default!r} can be changed in place: use a tuple or None"
-        )
+        ) from None
+    if isinstance(default, float) and not math.isfinite(default):
+        raise PluginError(f"{where}: the default {default!r} is no level: numbers must be finite")
     try:
         value = msgspec.convert(msgspec.to_builtins(default, builtin_types=(tuple,)), type_)
         return msgspec.to_builtins(value, builtin_types=(tuple,))

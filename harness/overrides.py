@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
-from harness.definitions import Dataset
+from harness.definitions import Dataset, Task
 from harness.draft import Draft, Expected
-from harness.errors import LevelError, SettingError, UnknownName
+from harness.errors import LevelError, SettingError, UnknownName, same_name
 from harness.registry import Registry
 from harness.resolve import DEFAULT_LEVELS, LOSS_BY_KIND
 from harness.settings import (
@@ -131,17 +132,18 @@ def _chosen_names(
 def _names(level: Level) -> list[str]:
     levels = [each for _, each in level.rows] if isinstance(level, Globs) else [level]
     splits = [split_name(each) for each in levels]
-    return [each[0] for each in splits if each and each[0] not in (None, AS_BUILT) and each[0]]
+    names = [each[0] for each in splits if each and each[0] is not None]
+    return [each for each in names if same_name(each) != AS_BUILT]
 
 
 def _default_losses(datasets: Iterable[str], registry: Registry) -> list[tuple[str, str]]:
     losses = []
     for name in datasets:
         entry = registry.find("dataset", name)
-        if isinstance(entry.definition, Dataset) and not any(
-            each.required for each in entry.schema.options.values()
-        ):
-            losses.append(("loss", LOSS_BY_KIND[entry.call(entry.definition.task).kind]))
+        needed = any(each.required for each in entry.schema.options.values())
+        task = None if needed else entry.call(cast(Dataset, entry.definition).task)
+        if isinstance(task, Task) and task.kind in LOSS_BY_KIND:
+            losses.append(("loss", LOSS_BY_KIND[task.kind]))
     return losses
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sized
 
 from harness.layout import Column, printed
 from harness.planned import Plan
@@ -23,15 +24,19 @@ def plan_text(
         width: Columns of the terminal.
         trials: Whether every trial is listed, in the order of running.
     """
-    seeds = f"{len(plan.seeds)} seed{'s' if len(plan.seeds) > 1 else ''}"
+    size = f"{_count(plan.trials, 'trial')}: {_count(plan.cases, 'case')}"
     lines = [
         f"{plan.suite}: {plan.summary}" if plan.summary else plan.suite,
-        f"{len(plan.trials)} trials: {len(plan.cases)} cases x {seeds} ({_seed_text(plan.seeds)})",
+        f"{size} x {_count(plan.seeds, 'seed')} ({_seed_text(plan.seeds)})",
         _time_text(expected_s),
         *_expected_lines(plan),
         *(f"note: {each}" for each in plan.notes),
     ]
     return "\n".join([one_line(each, 1000) for each in lines] + ["", _table(plan, width, trials)])
+
+
+def _count(things: Sized, word: str) -> str:
+    return f"{len(things):,} {word}{'' if len(things) == 1 else 's'}"
 
 
 def _time_text(expected_s: float | None) -> str:

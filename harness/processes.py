@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 import psutil
 
@@ -95,6 +95,19 @@ def strays(mark: str) -> list[psutil.Process]:
     return [each for each in psutil.Process().children(recursive=True) if _carries(each, mark)]
 
 
+def adopted(before: Collection[int]) -> list[psutil.Process]:
+    """Find children of this process, dead ones too, that are in other sessions and are new.
+
+    What a trial starts may clear its environment, so that `strays` does not know it.
+    """
+    ours = os.getsid(0)
+    return [
+        each
+        for each in psutil.Process().children()
+        if each.pid not in before and _session(each.pid) not in (None, ours)
+    ]
+
+
 def reap() -> None:
     """Reap children of this process that have ended and that nobody waits for."""
     with contextlib.suppress(ChildProcessError):
@@ -128,6 +141,13 @@ def _lives(process: psutil.Process) -> bool:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
 
 
 def _carries(process: psutil.Process, mark: str) -> bool:

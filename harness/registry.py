@@ -1,18 +1,11 @@
-"""Loading plugins and looking names up.
-
-Every plugin is loaded and asked by itself, through a plugin manager of its own, so that one that
-raises stops no other. Nothing here imports torch.
-"""
+"""What plugins register, and looking names up. Nothing here imports torch."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import importlib
 import importlib.metadata
-import importlib.util
 import inspect
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,7 +15,7 @@ from typing import Any
 import msgspec
 import pluggy
 
-from harness import hookspecs
+from harness.checking import checked_schema
 from harness.definitions import (
     Activation,
     Dataset,
@@ -36,13 +29,19 @@ from harness.definitions import (
     Schedule,
 )
 from harness.draft import draft, read_file
-from harness.errors import BenchError, PluginError, UnknownName, nearest, same_name, what_would_work
-from harness.options import Schema, schema_of
+from harness.errors import BenchError, PluginError, UnknownName, same_name, what_would_work
+from harness.loading import (
+    checked_name,
+    entry_points,
+    import_named,
+    imported,
+    manager_of,
+    registered,
+)
+from harness.options import Schema, function_inside
 from harness.record import Record
 from harness.suite import Suite
 from harness.units import one_line
-
-GROUP = "bench"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +155,7 @@ class Registry:
         """
         entry = self.entries.get((kind, same_name(name)))
         if entry is None:
-            raise UnknownName(kind, name, self.names(kind), self._broken())
+            raise UnknownName(kind, name, self.names(kind), self.broken())
         return entry
 
     def names(self, kind: str) -> tuple[str, ...]:
@@ -175,7 +174,7 @@ class Registry:
         """
         suite = self.suites.get(same_name(name))
         if suite is None:
-            raise UnknownName("suite", name, self.names("suite"), self._broken())
+            raise UnknownName("suite", name, self.names("suite"), self.broken())
         return suite
 
     def with_suites(self, suites: Iterable[Suite]) -> Registry:
@@ -192,7 +191,8 @@ class Registry:
         """
         return [told for each in self.plugins if (told := _observe(each, record))]
 
-    def _broken(self) -> str:
+    def broken(self) -> str:
+        """Name the plugins that could not be loaded, with their errors; empty where all could."""
         broken = [f"{each.name} ({each.error})" for each in self.plugins if each.error]
         return f"broken plugins: {'; '.join(broken)}" if broken else ""
 
@@ -207,23 +207,21 @@ def load(named: Sequence[str] = (), base: Path | None = None) -> Registry:
     Raises:
         PluginError: a named plugin is absent, fails to load, or shares a name with another.
     """
-    left_out = {same_name(each[3:]) for each in named if each.startswith("no:")}
     builder = _Builder()
-    known = set()
-    for point in _entry_points():
-        known.add(point.name)
+    left_out = {same_name(each[3:]): each[3:] for each in named if each.startswith("no:")}
+    points = entry_points()
+    for point in points:
         if same_name(point.name) not in left_out:
             builder.add_point(point)
-    for each in named:
-        if not each.startswith("no:"):
+    wanted = [each for each in named if not each.startswith("no:")]
+    for each in wanted:
+        if same_name(_plugin_name(each)) not in left_out:
             builder.add_named(each, base or Path.cwd())
-    names = known | {each.name for each in builder.plugins}
-    for each in named:
-        if each.startswith("no:") and same_name(each[3:]) not in {
-            same_name(name) for name in names
-        }:
+    known = [*(each.name for each in points), *map(_plugin_name, wanted)]
+    for folded, name in left_out.items():
+        if folded not in {same_name(each) for each in known}:
             raise PluginError(
-                f"-p {each}: unknown plugin {each[3:]!r}{what_would_work(each[3:], names)}"
+                f"-p no:{name}: unknown plugin {name!r}{what_would_work(name, known)}"
             )
     return builder.registry()
 
@@ -245,7 +243,7 @@ def _observe(plugin: Plugin, record: Record) -> str | None:
         return None
     try:
         plugin.manager.hook.bench_trial_finished(record=record)
-    except Exception as error:  # noqa: BLE001  # the border to a plugin: must not stop a run
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # the border to a plugin
         return one_line(
             f"plugin {plugin.name!r}: bench_trial_finished: {type(error).__name__}: {error}"
         )
@@ -269,13 +267,13 @@ class _Builder:
         version = point.dist.version if point.dist else None
         plugin = Plugin(name=point.name, named=point.value, package=package, version=version)
         try:
-            self.add(plugin, _imported(point.load))
+            self.add(plugin, imported(point.load))
         except PluginError as error:
-            self.plugins.append(_broken(plugin, str(error)))
+            self.plugins.append(replace(plugin, error=one_line(str(error))))
 
     def add_named(self, named: str, base: Path) -> None:
-        name = Path(named).stem if named.endswith(".py") else named
-        module = _import_named(named, base)
+        name = _plugin_name(named)
+        module = import_named(named, base)
         if any(each.module is module for each in self.plugins):
             return
         version = getattr(module, "__version__", None)
@@ -288,15 +286,9 @@ class _Builder:
                     f"two plugins are called {plugin.name!r}: {each.named} and {plugin.named};"
                     f" leave one out with -p no:NAME, or rename it"
                 )
-        manager = _manager(plugin, module)
-        loaded = Plugin(
-            name=plugin.name,
-            named=plugin.named,
-            package=plugin.package,
-            version=plugin.version,
-            module=module if isinstance(module, ModuleType) else None,
-            manager=manager,
-        )
+        manager = manager_of(plugin.name, module)
+        inner = module if isinstance(module, ModuleType) else None
+        loaded = replace(plugin, module=inner, manager=manager)
         entries = self._entries(loaded, manager)
         suites = self._suites(loaded, manager)
         self.entries |= entries
@@ -309,20 +301,24 @@ class _Builder:
     ) -> dict[tuple[str, str], Entry]:
         found: dict[tuple[str, str], Entry] = {}
         for kind, spec in KINDS.items():
-            for definition in _registered(plugin, manager, spec.hook, spec.type):
-                key = (kind, _checked_name(plugin, kind, definition.name))
+            for definition in registered(plugin.name, manager, spec.hook, spec.type):
+                key = (kind, checked_name(plugin.name, kind, definition.name))
                 self._check_new(
                     plugin, kind, definition.name, self.entries.get(key) or found.get(key)
                 )
                 owner = f"plugin {plugin.name!r}: {kind} {definition.name}"
-                found[key] = Entry(kind, definition, _schema(owner, kind, spec, definition), plugin)
+                found[key] = Entry(
+                    kind,
+                    definition,
+                    checked_schema(owner, kind, spec.functions, definition),
+                    plugin,
+                )
         return found
 
     def _suites(self, plugin: Plugin, manager: pluggy.PluginManager) -> dict[str, Suite]:
         found: dict[str, Suite] = {}
-        for given in _registered(plugin, manager, "bench_register_suites", (Suite, str, Path)):
+        for given in registered(plugin.name, manager, "bench_register_suites", (Suite, str, Path)):
             for suite in _suites_of(plugin, given):
-                draft(suite)
                 name = same_name(suite.name)
                 other = self.suites.get(name) or found.get(name)
                 if other:
@@ -342,142 +338,20 @@ class _Builder:
             )
 
 
-def _entry_points() -> list[importlib.metadata.EntryPoint]:
-    points = {
-        (each.name, each.value): each for each in importlib.metadata.entry_points(group=GROUP)
-    }
-    return [points[key] for key in sorted(points)]
-
-
-def _broken(plugin: Plugin, error: str) -> Plugin:
-    return Plugin(
-        name=plugin.name,
-        named=plugin.named,
-        package=plugin.package,
-        version=plugin.version,
-        error=one_line(error),
-    )
-
-
-def _imported(importer: Callable[[], Any]) -> Any:
-    try:
-        return importer()
-    except (Exception, SystemExit) as error:  # the border to a plugin: it may raise anything
-        raise PluginError(f"cannot be imported: {type(error).__name__}: {error}") from error
-
-
-def _import_named(named: str, base: Path) -> ModuleType:
-    try:
-        if named.endswith(".py"):
-            return _import_file(base / named)
-        module: ModuleType = _imported(lambda: importlib.import_module(named))
-        return module
-    except PluginError as error:
-        beside = (
-            f"; a file is named with its ending: -p {named}.py"
-            if (base / f"{named}.py").exists()
-            else ""
-        )
-        raise PluginError(one_line(f"plugin {named}: {error}", 400) + beside) from error.__cause__
-
-
-def _import_file(path: Path) -> ModuleType:
-    path = path.resolve()
-    name = f"bench_file_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
-    if name in sys.modules:
-        return sys.modules[name]
-    if not path.is_file():
-        near = nearest(path.name, [each.name for each in path.parent.glob("*.py")])
-        raise PluginError(
-            f"there is no such file ({path})" + (f": did you mean {near!r}?" if near else "")
-        )
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise PluginError(f"{path} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    if str(path.parent) not in sys.path:
-        sys.path.append(str(path.parent))
-    try:
-        _imported(lambda: spec.loader.exec_module(module) if spec.loader else None)
-    except PluginError:
-        del sys.modules[name]
-        raise
-    return module
-
-
-def _manager(plugin: Plugin, module: object) -> pluggy.PluginManager:
-    manager = pluggy.PluginManager(GROUP)
-    manager.add_hookspecs(hookspecs)
-    try:
-        manager.register(module, name=plugin.name)
-    except pluggy.PluginValidationError as error:
-        raise PluginError(f"plugin {plugin.name!r}: {' '.join(str(error).split())}") from None
-    known = {each for each in dir(hookspecs) if each.startswith("bench_")}
-    callers = manager.get_hookcallers(manager.get_plugin(plugin.name)) or []
-    for caller in callers:
-        if caller.name not in known:
-            raise PluginError(
-                f"plugin {plugin.name!r}: unknown hook {caller.name!r}"
-                f"{what_would_work(caller.name, known)}"
-            )
-    if not callers:
-        raise PluginError(
-            f"plugin {plugin.name!r} implements no hook: mark functions with @harness.hookimpl"
-        )
-    return manager
-
-
-def _registered(plugin: Plugin, manager: pluggy.PluginManager, hook: str, types: Any) -> list[Any]:
-    where = f"plugin {plugin.name!r}: {hook}"
-    try:
-        answers = getattr(manager.hook, hook)()
-        found = [each for answer in answers for each in _elements(answer, where)]
-    except PluginError:
-        raise
-    except Exception as error:  # the border to a plugin: its hook may raise
-        raise PluginError(f"{where} raised {type(error).__name__}: {error}") from error
-    for each in found:
-        if not isinstance(each, types):
-            wanted = " or ".join(
-                t.__name__ for t in (types if isinstance(types, tuple) else (types,))
-            )
-            raise PluginError(f"{where} returned {one_line(repr(each), 80)}, which is no {wanted}")
-    return found
-
-
-def _elements(answer: Any, where: str) -> list[Any]:
-    if isinstance(answer, str | bytes | Mapping) or not isinstance(answer, Iterable):
-        raise PluginError(f"{where} returned {one_line(repr(answer), 80)}, which is no list")
-    return list(answer)
-
-
-def _checked_name(plugin: Plugin, kind: str, name: object) -> str:
-    if not isinstance(name, str) or not name.replace("-", "_").replace(".", "_").isidentifier():
-        raise PluginError(
-            f"plugin {plugin.name!r}: a {kind} is called {one_line(repr(name), 80)}:"
-            " a name has letters, digits, '_', '-' and '.', and starts with a letter"
-        )
-    return same_name(name)
-
-
-def _schema(owner: str, kind: str, spec: _Kind, definition: Definition) -> Schema:
-    functions = {}
-    for attribute, places in spec.functions:
-        function = getattr(definition, attribute)
-        if function is not None or attribute != "accepts":
-            functions[attribute] = (function, places)
-    schema = schema_of(owner, functions)
-    return Schema(f"{kind} {definition.name}", schema.options)
+def _plugin_name(named: str) -> str:
+    return Path(named).stem if named.endswith(".py") else named
 
 
 def _suites_of(plugin: Plugin, given: Suite | str | Path) -> tuple[Suite, ...]:
-    if isinstance(given, Suite):
-        origin = given.origin or f"plugin {plugin.name}"
-        return (msgspec.structs.replace(given, origin=origin),)
-    file = getattr(plugin.module, "__file__", None)
-    path = Path(file).parent / given if file else Path(given)
-    return read_file(path).suites
+    try:
+        if isinstance(given, Suite):
+            suite = msgspec.structs.replace(given, origin=given.origin or f"plugin {plugin.name}")
+            draft(suite)
+            return (suite,)
+        file = getattr(plugin.module, "__file__", None)
+        return read_file(Path(file).parent / given if file else Path(given)).suites
+    except BenchError as error:
+        raise PluginError(f"plugin {plugin.name!r}: {error}") from None
 
 
 def _named(function: Callable[..., Any]) -> str:
@@ -486,7 +360,7 @@ def _named(function: Callable[..., Any]) -> str:
 
 def _module_file(function: Callable[..., Any]) -> str | None:
     try:
-        return inspect.getsourcefile(inspect.unwrap(function))
+        return inspect.getsourcefile(function_inside(function))
     except TypeError:
         return None
 

@@ -17,12 +17,12 @@ from harness.layout import Column, Style, csv_text, printed
 from harness.metrics import MEANINGS, Meaning, base_name
 from harness.planned import Case, Plan, Trial
 from harness.record import Record
+from harness.store import last_attempts
 from harness.tables import (
     NO_MEANINGS,
     CaseSummary,
     MetricSummary,
     finite,
-    latest_by_key,
     meaning_of,
     metric_names,
     trials_by_case,
@@ -86,7 +86,7 @@ def render_trials(
     Args and errors are those of `render_cases`; the reason stands in the last column. `meanings`
     are those of plugins' metrics, for their units.
     """
-    latest = latest_by_key(records)
+    latest = last_attempts(records)
     pairs = [
         (each, latest.get(each.key)) for found in trials_by_case(plan).values() for each in found
     ]

@@ -9,7 +9,7 @@ from typing import Any, cast
 import msgspec
 
 from harness.definitions import Dataset, Model, Protocol, Task
-from harness.errors import SettingError, SuiteError, what_would_work
+from harness.errors import SettingError, SuiteError, same_name, what_would_work
 from harness.metrics import MEANINGS, base_name
 from harness.options import Option, Schema
 from harness.registry import Entry, Registry
@@ -22,7 +22,6 @@ from harness.settings import (
     Named,
     Value,
     join_name,
-    level_of,
     parse_level,
     root_of,
     split_name,
@@ -109,49 +108,6 @@ class Resolver:
         refused = self._refusal(parts["model"], parts["dataset"], task)
         return Resolved(settings=settings, applied=applied, refused=refused)
 
-    def matches(self, pattern: Mapping[str, Level], settings: Mapping[str, Value]) -> bool:
-        """Tell whether settings have the levels of a pattern; options not named are free."""
-        return all(self._matches(address, level, settings) for address, level in pattern.items())
-
-    def check_pattern(self, pattern: Mapping[str, Level]) -> None:
-        """Check that the names in a pattern are known.
-
-        Raises:
-            UnknownName: one is not.
-        """
-        for address, level in pattern.items():
-            split = split_name(level) if address in DEFINITION_ROOTS else None
-            if split and split[0] not in (None, AS_BUILT):
-                self.registry.find(DEFINITION_ROOTS[address], str(split[0]))
-
-    def _matches(self, address: str, level: Level, settings: Mapping[str, Value]) -> bool:
-        if address not in DEFINITION_ROOTS:
-            return address in settings and self._equal(address, level, settings)
-        split = split_name(level)
-        if split is None:
-            return text(level) == settings.get(address)
-        name, options = split
-        if name is None or name == AS_BUILT or settings[address] is None:
-            return settings[address] == name
-        entry = self.registry.find(DEFINITION_ROOTS[address], name)
-        return settings[address] == entry.name and all(
-            f"{address}.{option}" in settings and self._equal(f"{address}.{option}", each, settings)
-            for option, each in options.items()
-        )
-
-    def _equal(self, address: str, level: Level, settings: Mapping[str, Value]) -> bool:
-        root, _, option = address.partition(".")
-        if address == "metrics":
-            return settings[address] == self._metrics(level)
-        schema = PROTOCOL
-        if option:
-            schema = self.registry.find(DEFINITION_ROOTS[root], str(settings[root])).schema
-        try:
-            value = schema.convert(option or address, level, address)
-        except SettingError:
-            return False
-        return value == settings[address] and type(value) is type(settings[address])
-
     def _part(
         self,
         root: str,
@@ -168,43 +124,54 @@ class Resolver:
 
     def _made(self, root: str, level: Level, options: Mapping[str, Level]) -> _Part:
         if DEFINITION_ROOTS[root] == "initializer" and isinstance(level, Globs):
-            return _Part({root: text(self._globs(root, level))}, frozenset(), None)
+            return _Part({root: text(self.globs(root, level))}, frozenset(), None)
         split = split_name(level)
         if split is None:
             raise SettingError(f"{root}={text(level)} names no {DEFINITION_ROOTS[root]}")
         name, bracket = split
-        if name is None or (name == AS_BUILT and DEFINITION_ROOTS[root] == "initializer"):
-            return _without_definition(root, name, bracket)
+        if name is None or is_as_built(root, name):
+            return _without_definition(root, None if name is None else AS_BUILT, bracket)
         entry = self.registry.find(DEFINITION_ROOTS[root], name)
         taken = {option: each for option, each in options.items() if option in entry.schema.options}
-        values = entry.schema.resolve({**bracket, **taken}, root)
-        self._check_named(entry, values, root)
+        values = self._named(entry, entry.schema.resolve({**bracket, **taken}, root), root)
         settings: dict[str, Value] = {root: entry.name}
         settings |= {f"{root}.{option}": value for option, value in values.items()}
         return _Part(settings, frozenset(f"{root}.{option}" for option in taken), entry)
 
-    def _globs(self, root: str, level: Globs) -> Globs:
+    def globs(self, root: str, level: Globs) -> Globs:
+        """Write each level of a table of globs in its canonical form.
+
+        Raises:
+            UnknownName: a row names what is not registered.
+            SettingError: there is no row, or an option does not fit.
+        """
         if not level.rows:
             raise SettingError(f"{root}={{}} has no glob: write {{GLOB=INITIALIZER,...}}")
         rows: list[tuple[str, Level]] = []
         for glob, each in level.rows:
             settings = dict(self._made(root, each, {}).settings)
             name = cast(str, settings.pop(root))
-            options = {
-                address.partition(".")[2]: level_of(value) for address, value in settings.items()
-            }
+            options = {address.partition(".")[2]: value for address, value in settings.items()}
             rows.append((glob, join_name(name, options)))
         return Globs(tuple(rows))
 
-    def _check_named(self, entry: Entry, values: Mapping[str, Value], root: str) -> None:
+    def _named(self, entry: Entry, values: Mapping[str, Value], root: str) -> dict[str, Value]:
+        """Look up the definitions that options name, and write them with all their options."""
+        found = dict(values)
         for option in entry.schema.options.values():
             value = values[option.name]
             if option.names is not None and isinstance(value, str):
+                address = f"{root}.{option.name}"
                 split = split_name(parse_level(value))
                 if split is None or split[0] is None:
-                    raise SettingError(f"{root}.{option.name}={value} names no {option.names}")
-                named = self.registry.find(option.names, split[0])
-                named.schema.resolve(split[1], f"{root}.{option.name}")
+                    raise SettingError(f"{address}={value} names no {option.names}")
+                found[option.name] = self._in_full(option.names, split[0], split[1], address)
+        return found
+
+    def _in_full(self, kind: str, name: str, options: Mapping[str, Level], where: str) -> str:
+        entry = self.registry.find(kind, name)
+        values = entry.schema.resolve(options, where)
+        return text(join_name(entry.name, values))
 
     def _task(self, dataset: _Part) -> Task | None:
         if dataset.entry is None:
@@ -245,25 +212,42 @@ class Resolver:
         }
         key = repr(given)
         if key not in self._protocols:
-            metrics = self._metrics(given.pop("metrics", ()))
+            metrics = self.metrics(given.pop("metrics", ()))
             self._protocols[key] = {**PROTOCOL.resolve(given, ""), "metrics": metrics}
         return self._protocols[key]
 
-    def _metrics(self, level: Level) -> Value:
+    def metrics(self, level: Level) -> Value:
+        """Write what the setting `metrics` names in its canonical form.
+
+        Raises:
+            SettingError: a name is no metric's, or an option does not fit.
+        """
         levels = level if isinstance(level, tuple) else () if level is None else (level,)
+        named = []
         for each in levels:
             split = split_name(each)
             if split is None or split[0] is None:
                 raise SettingError(f"metrics={text(level)}: {text(each)} names no metric")
-            if split[0] not in MEANINGS:
-                self._check_metric(split[0], split[1])
-        return tuple(text(each) for each in levels)
+            named.append(self._metric(split[0], split[1]))
+        return tuple(named)
 
-    def _check_metric(self, name: str, options: Mapping[str, Level]) -> None:
-        known = [*MEANINGS, *self.registry.names("metric")]
-        if name not in known:
-            raise SettingError(f"metrics: unknown metric {name!r}{what_would_work(name, known)}")
-        self.registry.find("metric", name).schema.resolve(options, "metrics")
+    def _metric(self, name: str, options: Mapping[str, Level]) -> str:
+        if name in MEANINGS:
+            if options:
+                raise SettingError(f"metrics: {name} takes no options")
+            return name
+        known = self.registry.names("metric")
+        if same_name(name) not in map(same_name, known):
+            raise SettingError(
+                f"metrics: unknown metric {name!r}{what_would_work(name, [*MEANINGS, *known])}"
+                f"{_and(self.registry.broken())}"
+            )
+        return self._in_full("metric", name, options, "metrics")
+
+
+def is_as_built(root: str, name: str) -> bool:
+    """Tell whether the name at an address leaves parameters as the model made them."""
+    return DEFINITION_ROOTS.get(root) == "initializer" and same_name(name) == AS_BUILT
 
 
 def typed_options(entry: Entry, settings: Mapping[str, Any], root: str) -> dict[str, Any]:
@@ -306,6 +290,29 @@ def _names_in(setting: Any) -> list[str]:
     return sorted({each[0] for each in splits if each and each[0] and each[0] != AS_BUILT})
 
 
+def default_of(registry: Registry, settings: Mapping[str, Any], address: str) -> Value:
+    """Say what an address is where nobody gave it.
+
+    Raises:
+        SettingError: it has no default.
+        UnknownName: the definition whose option it is is not registered.
+    """
+    root, _, option = address.partition(".")
+    if not option and root in DEFINITION_ROOTS:
+        return cast(Value, DEFAULT_LEVELS.get(root))
+    if address == "metrics":
+        return ()
+    schema = PROTOCOL
+    if option:
+        schema = registry.find(DEFINITION_ROOTS[root], str(settings[root])).schema
+    known = schema.options.get(option or address)
+    if known is None or known.required:
+        raise SettingError(
+            f"{address} has no default: runs that give it cannot be matched with others"
+        )
+    return cast(Value, known.default)
+
+
 def check_metric_name(registry: Registry, metric: str, where: str) -> None:
     """Check that a metric of that name can be in a record.
 
@@ -314,7 +321,10 @@ def check_metric_name(registry: Registry, metric: str, where: str) -> None:
     """
     known = [*MEANINGS, *registry.names("metric")]
     if base_name(metric) not in known:
-        raise SettingError(f"{where}: unknown metric {metric!r}{what_would_work(metric, known)}")
+        raise SettingError(
+            f"{where}: unknown metric {metric!r}{what_would_work(metric, known)}"
+            f"{_and(registry.broken())}"
+        )
 
 
 def _options_at(
@@ -369,3 +379,7 @@ def _check_needs(parts: Mapping[str, _Part]) -> None:
                 f"(bench list {'optimizers' if root == 'optimizer' else 'losses'}"
                 f" shows them), since model {model.name} has no step of its own"
             )
+
+
+def _and(note: str) -> str:
+    return f"; {note}" if note else ""

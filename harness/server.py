@@ -40,8 +40,8 @@ _POLL_S = 0.02
 def main(descriptor: int, parent: int) -> None:
     """Serve the parent at the other end of the socket until it closes.
 
-    Until the server is ready the kernel kills it when its parent dies; from then on it must clean
-    up itself.
+    Until the server is ready the kernel kills it when its parent dies (the client asks for that
+    before torch is imported); from then on it must clean up itself.
     """
     die_with_parent(parent)
     connection = socket.socket(fileno=descriptor)
@@ -68,7 +68,7 @@ def _imported(hello: Hello) -> Registry:
     for name, owner in hello.preload.items():
         try:
             importlib.import_module(name)
-        except Exception as error:  # noqa: BLE001  # the border to a plugin: it may raise anything
+        except Exception as error:  # the border to a plugin: it may raise anything
             told = one_line(f"{type(error).__name__}: {error}")
             raise BenchError(f"{owner} cannot preload {name!r}: {told}") from error
     return registry

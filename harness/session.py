@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from harness.definitions import Metric
 from harness.draft import SuiteFile, draft, read_file, seed_range
 from harness.errors import StoreError, SuiteError, UnknownName
 from harness.execute import Conditions, Watcher, execute
 from harness.machine import absence, environment
+from harness.merge import merged
 from harness.metrics import Meaning
 from harness.overrides import SWEEP, Override, overridden
 from harness.plan import make_plan
 from harness.planned import Plan, Trial
 from harness.record import BROKEN
 from harness.registry import Registry, load
-from harness.resolve import definitions_of
+from harness.resolve import default_of, definitions_of
 from harness.store import (
     Journal,
     RunFile,
@@ -220,6 +224,27 @@ def resume_run(
         execute(stored.run.plan, waiting, conditions, journal, watcher)
 
 
+def merge_runs(folders: Sequence[Path], places: Places, command: Sequence[str] = ()) -> Path:
+    """Merge runs into a new one.
+
+    Returns:
+        Its folder.
+
+    Raises:
+        StoreError: two records contradict each other, or a run cannot be read or written.
+    """
+    runs = [read_run(folder) for folder in folders]
+    plugins = dict.fromkeys(name for each in runs for name in each.run.plugins)
+    registry = load(tuple(plugins))
+    run, records = merged(runs, lambda settings, address: default_of(registry, settings, address))
+    run = msgspec.structs.replace(run, command=list(command))
+    folder = create_run(places.results, run).folder
+    with Journal(folder, command) as journal:
+        for record in records:
+            journal.append(record)
+    return folder
+
+
 def waiting_trials(stored: StoredRun, retry: bool = False) -> list[tuple[Trial, int]]:
     """List the trials without a record (with `retry`: or a broken one), with their attempts."""
     last = last_attempts(stored.records)
@@ -302,8 +327,6 @@ def _absolute(plugins: Sequence[str], base: Path) -> Iterator[str]:
 
 
 def _with_notes(plan: Plan, loaded: Loaded) -> Plan:
-    import msgspec
-
     notes = [*loaded.notes, *plan.notes, *_device_notes(plan)]
     return msgspec.structs.replace(plan, notes=tuple(notes))
 
@@ -346,8 +369,6 @@ def _differences(run: RunFile, here: Mapping[str, Any], registry: Registry) -> l
 
 
 def _settings_key(settings: Mapping[str, Any]) -> str:
-    import json
-
     return json.dumps(settings, sort_keys=True)
 
 

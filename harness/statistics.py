@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 Interval: TypeAlias = tuple[float, float]
 Scale: TypeAlias = Literal["difference", "ratio"]
 
 _CONFIDENCE = 0.95
+_Seed = TypeVar("_Seed")
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Struct, frozen=True, gc=False):
     """Values over seeds.
 
     Args:
@@ -34,8 +36,7 @@ class Summary:
     ci95: Interval | None
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True, gc=False):
     """A case against its baseline over the seeds that both have, never flipped.
 
     Args:
@@ -66,7 +67,7 @@ def summary(values: Sequence[float]) -> Summary:
 
 
 def difference(
-    case: Mapping[int, float], baseline: Mapping[int, float], scale: Scale
+    case: Mapping[_Seed, float], baseline: Mapping[_Seed, float], scale: Scale
 ) -> Difference | None:
     """Compare a case with its baseline over the seeds that both have.
 
@@ -85,15 +86,16 @@ def difference(
 
 
 def paired_differences(
-    case: Mapping[int, float], baseline: Mapping[int, float], scale: Scale
+    case: Mapping[_Seed, float], baseline: Mapping[_Seed, float], scale: Scale
 ) -> tuple[float, ...] | None:
     """Subtract seed by seed, on scale ratio the logarithms; None where one has no logarithm."""
-    pairs = [(value, baseline[seed]) for seed, value in case.items() if seed in baseline]
-    if scale == "difference":
-        return tuple(value - base for value, base in pairs)
-    if any(each <= 0 for pair in pairs for each in pair):
-        return None
-    return tuple(math.log(value) - math.log(base) for value, base in pairs)
+    seeds = [each for each in case if each in baseline]
+    ours, theirs = [case[each] for each in seeds], [baseline[each] for each in seeds]
+    if scale == "ratio":
+        if seeds and min(*ours, *theirs) <= 0:
+            return None
+        ours, theirs = list(map(math.log, ours)), list(map(math.log, theirs))
+    return tuple(map(operator.sub, ours, theirs))
 
 
 def mean_of(values: Sequence[float]) -> float:

@@ -46,6 +46,7 @@ __all__ = [
     "folder_name",
     "last_attempts",
     "list_runs",
+    "no_collection",
     "read_run",
 ]
 
@@ -154,12 +155,25 @@ def create_run(
 def folder_name(suite: str) -> str:
     """Name the folder of a suite: its name, or a safe form of it with a digest."""
     safe = re.sub(r"[^A-Za-z0-9._-]", "_", suite)[:60].strip(".")
-    if safe == suite:
+    if safe and safe == suite:
         return safe
     digest = hashlib.sha256(same_name(suite).encode("utf-8", "surrogatepass")).hexdigest()
     return f"{safe or 'suite'}-{digest[:8]}"
 
 
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Pause the search for cycles: records have none, and it took half of the time to read them."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+@no_collection()
 def read_run(path: Path) -> StoredRun:
     """Read a run; what cannot be read of its records is left out and told in the notes.
 
@@ -169,8 +183,7 @@ def read_run(path: Path) -> StoredRun:
     folder = path.parent if path.name in {RUN, TRIALS} else path
     run = _read_run_file(folder / RUN)
     notes: list[str] = []
-    with _no_collection():
-        records = tuple(_read_records(folder / TRIALS, Record, notes))
+    records = tuple(_read_records(folder / TRIALS, Record, notes))
     notes += _strangers(folder / TRIALS, run.plan, records)
     return StoredRun(folder=folder, run=run, records=records, notes=tuple(notes))
 
@@ -278,18 +291,6 @@ def _wrong_schema(schema: int, known: int) -> str | None:
             " upgrade with `pip install --upgrade bench-harness`"
         )
     return f"of schema {schema}, which never was: the first is 1" if schema < 1 else None
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Pause the search for cycles: JSON has none, and it took 0.4 of 0.65 s for 10,000 records."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def _read_records(path: Path, type_: type[_R], notes: list[str]) -> Iterator[_R]:
@@ -429,4 +430,4 @@ def _run_line(folder: Path) -> RunLine:
 
 
 def _lower(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:]
+    return sentence if sentence[:4].isupper() else sentence[:1].lower() + sentence[1:]

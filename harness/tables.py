@@ -9,18 +9,20 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from operator import attrgetter
+from typing import TypeAlias
+
+from msgspec import Struct
 
 from harness.metrics import MEANINGS, Meaning, base_name
 from harness.planned import Case, Plan, Trial
 from harness.record import STATUSES, Record
-from harness.statistics import Interval, summary
+from harness.statistics import Interval, mean_of, summary
+from harness.store import last_attempts, no_collection
 
 NO_MEANINGS: Mapping[str, Meaning] = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricSummary:
+class MetricSummary(Struct, frozen=True, kw_only=True, gc=False):
     """A case's figures of one metric over its seeds; n counts seeds.
 
     Args:
@@ -59,6 +61,7 @@ class CaseSummary:
     metrics: Mapping[str, MetricSummary]
 
 
+@no_collection()
 def summaries(
     plan: Plan, records: Iterable[Record], meanings: Mapping[str, Meaning] = NO_MEANINGS
 ) -> tuple[CaseSummary, ...]:
@@ -69,7 +72,7 @@ def summaries(
         records: In the order of the file; the last attempt of each trial counts.
         meanings: Of metrics that are not always taken, as plugins register them.
     """
-    latest = latest_by_key(records)
+    latest = last_attempts(records)
     known = {name: meaning_of(name, meanings) for name in metric_names(plan, latest)}
     trials = trials_by_case(plan)
     return tuple(
@@ -81,11 +84,6 @@ def summaries(
         )
         for index, case in enumerate(plan.cases)
     )
-
-
-def latest_by_key(records: Iterable[Record]) -> dict[str, Record]:
-    """Keep the attempt that counts of each trial: the last one, of two alike the later."""
-    return {each.key: each for each in sorted(records, key=attrgetter("attempt"))}
 
 
 def trials_by_case(plan: Plan) -> dict[int, list[Trial]]:
@@ -124,6 +122,7 @@ def finite(value: float | None) -> float | None:
 
 
 _MOST = sys.float_info.max
+_Figures: TypeAlias = Mapping[str, float | None]
 
 
 def _case_summary(
@@ -132,10 +131,11 @@ def _case_summary(
     found: Sequence[tuple[Trial, Record | None]],
     known: Mapping[str, Meaning],
 ) -> CaseSummary:
-    figures: dict[str, list[Mapping[str, float | None]]] = {str(seed): [] for seed in seeds}
+    folds: dict[str, list[_Figures]] = {str(seed): [] for seed in seeds}
     for trial, record in found:
         ok = record is not None and record.status == "ok"
-        figures.setdefault(str(trial.seed), []).append(record.metrics if record and ok else {})
+        folds.setdefault(str(trial.seed), []).append(record.metrics if record and ok else {})
+    figures = {seed: _over_folds(each, known) for seed, each in folds.items()}
     records = [record for _, record in found if record is not None]
     counts = Counter(each.status for each in records)
     return CaseSummary(
@@ -147,10 +147,20 @@ def _case_summary(
     )
 
 
-def _metric_summary(
-    meaning: Meaning, figures: Mapping[str, Sequence[Mapping[str, float | None]]]
-) -> MetricSummary:
-    values = {seed: _value(meaning.name, folds) for seed, folds in figures.items()}
+def _over_folds(folds: Sequence[_Figures], known: Iterable[str]) -> _Figures:
+    """Give a seed's figures: those of its one trial, or the mean of its folds if all have one."""
+    if len(folds) == 1:
+        return folds[0]
+    found = {name: [finite(each.get(name)) for each in folds] for name in known}
+    return {
+        name: mean_of([each for each in values if each is not None])
+        for name, values in found.items()
+        if values and None not in values
+    }
+
+
+def _metric_summary(meaning: Meaning, figures: Mapping[str, _Figures]) -> MetricSummary:
+    values = {seed: finite(each.get(meaning.name)) for seed, each in figures.items()}
     found = summary([each for each in values.values() if each is not None])
     return MetricSummary(
         meaning=meaning,
@@ -160,13 +170,6 @@ def _metric_summary(
         ci95=found.ci95,
         values=values,
     )
-
-
-def _value(name: str, folds: Sequence[Mapping[str, float | None]]) -> float | None:
-    if len(folds) == 1:
-        return finite(folds[0].get(name))
-    found = [value for each in folds if (value := finite(each.get(name))) is not None]
-    return summary(found).mean if len(found) == len(folds) else None
 
 
 def _reasons(case: Case, records: Sequence[Record]) -> dict[str, int]:

@@ -11,7 +11,7 @@ _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _DECIMAL = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
-def quantity(value: float | None, unit: str) -> str:
+def quantity(value: float | None, unit: str) -> str:  # noqa: PLR0911  # a case a unit
     """Print a value with its unit: `3.42 MiB`, `12.3 k/s`, `0.9532`; `-` for None."""
     if value is None:
         return "-"
@@ -74,6 +74,8 @@ def figures(value: float) -> str:
     size = abs(value)
     if size >= 1e4 or 0 < size < 1e-3:
         return f"{value:.3g}"
+    if 0 < size < 0.9995:
+        return f"{value:.{2 - math.floor(math.log10(size))}f}"
     return f"{value:.{2 if size < 9.995 else 1 if size < 99.95 else 0}f}"
 
 

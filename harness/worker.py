@@ -53,22 +53,28 @@ def run_request(request: Request, registry: Registry, *, interruptible: bool = F
     try:
         parts = Parts(registry, request.settings)
         return _prepared(request, parts) if request.prepare else _tried(request, parts)
-    except DeviceAbsent as absent:
-        return Outcome(status="skipped", reason=str(absent))
-    except Diverged as diverged:
-        curves = {name: list(values) for name, values in diverged.curves.items()}
-        return Outcome(status="diverged", reason=str(diverged), curves=curves)
-    except torch.OutOfMemoryError as error:
-        return Outcome(status="oom-device", reason=one_line(str(error), 500))
-    except MemoryError as error:
-        return Outcome(status="oom-host", reason=_told(error))
-    except BenchError as error:
-        return Outcome(status="error", reason=one_line(str(error), 500))
-    except BaseException as error:  # noqa: BLE001  # the border to a trial: it is the result
+    except BaseException as error:  # the border to a trial: whatever it raises is its result
         if interruptible and isinstance(error, KeyboardInterrupt):
             raise
-        traceback.print_exc()
-        return Outcome(status="error", reason=_told(error))
+        return _failed(error)
+
+
+def _failed(error: BaseException) -> Outcome:
+    """Say what an error makes of a trial."""
+    match error:
+        case Diverged():
+            curves = {name: list(values) for name, values in error.curves.items()}
+            return Outcome(status="diverged", reason=str(error), curves=curves)
+        case DeviceAbsent():
+            return Outcome(status="skipped", reason=str(error))
+        case torch.OutOfMemoryError():
+            return Outcome(status="oom-device", reason=one_line(str(error), 500))
+        case MemoryError():
+            return Outcome(status="oom-host", reason=_told(error))
+        case BenchError():
+            return Outcome(status="error", reason=one_line(str(error), 500))
+    traceback.print_exception(error)
+    return Outcome(status="error", reason=_told(error))
 
 
 def _prepared(request: Request, parts: Parts) -> Outcome:
@@ -101,7 +107,6 @@ def _tried(request: Request, parts: Parts) -> Outcome:
     with _gpu_watch(device) as watch:
         findings = _run(parts, workload)
         device.synchronize()
-    host.mark()
     readings = {
         "host_peak_bytes": host.reading(),
         "device_peak_bytes": _less(device.peak_bytes(), before),

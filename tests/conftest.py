@@ -68,7 +68,8 @@ class Started:
         try:
             out, err = self.process.communicate(timeout=PATIENCE_S)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            for each in _marked(self.mark):
+                os.kill(int(each.partition(" ")[0]), signal.SIGKILL)
             self.process.communicate()
             raise
         told = self.told / str(self.process.pid)
@@ -99,7 +100,8 @@ class Command:
         *arguments: object,
         cwd: Path,
         env: Mapping[str, str] | None = None,
-        stdout: int | IO[Any] = subprocess.PIPE,
+        stdout: int | IO[Any] | None = subprocess.PIPE,
+        stderr: int | IO[Any] = subprocess.PIPE,
         **more: Any,
     ) -> Started:
         mark = secrets.token_hex(8)
@@ -109,7 +111,7 @@ class Command:
             env=self._variables(mark, cwd, env or {}),
             stdin=subprocess.DEVNULL,
             stdout=stdout,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
             **more,
         )
@@ -244,9 +246,7 @@ def only_run() -> Callable[[Path], Path]:
 
 
 @pytest.fixture(scope="session")
-def trained(
-    command: Command, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., Run]:
+def trained(command: Command, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Run]:
     """Run `bench run` with some arguments in a folder of its own; look at what it left."""
 
     def run(*arguments: object, **more: Any) -> Run:
@@ -318,6 +318,85 @@ base = {{ dataset = "few", optimizer = "sgd", epochs = 2, batch_size = 8 }}
 """
     )
     return trained("--file", folder / "bad.toml", "--suite", "bad")
+
+
+USUAL = {
+    "model": "two_layers",
+    "dataset": "few",
+    "optimizer": "sgd[lr=0.1]",
+    "loss": "cross_entropy",
+    "procedure": "train",
+    "init": "as_built",
+    "bias_init": "as_built",
+    "precision": "float32",
+    "threads": 1,
+    "metrics": [],
+}
+STILL = {"optimizer": "sgd[lr=0]", "metrics": ["start"]}
+VARIED: dict[str, dict[str, Any]] = {
+    "usual": {},
+    "threads": {"threads": 2},
+    "own step": {"model": "steps_itself", "optimizer": "none", "loss": "none"},
+    "preload": {"model": "preloads"},
+    "seeded": {"dataset": "few_seeded", "procedure": "look"},
+    "held": {"dataset": "few_held", "procedure": "look"},
+    "look": {"procedure": "look"},
+    "look at two threads": {"procedure": "look", "threads": 2},
+    "look at doubles": {"procedure": "look", "precision": "float64"},
+    "look at nothing": {
+        "procedure": "look",
+        "model": "none",
+        "dataset": "none",
+        "optimizer": "none",
+        "loss": "none",
+    },
+    "unloadable": {"dataset": "unloadable"},
+    "no glob": {"init": "{second.*=zeros}"},
+    "start": STILL,
+    "zeros": {**STILL, "init": "zeros"},
+    "ones for biases": {**STILL, "bias_init": "ones"},
+    "drawn": {**STILL, "init": "drawn"},
+    "globs": {**STILL, "init": "{first.*=zeros,*=drawn}"},
+    "doubles": {**STILL, "precision": "float64"},
+}
+"""What the cases of the run `varied` change in the usual settings, by a name for tests."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Varied:
+    """The run of all the cases above, two seeds each."""
+
+    run: Run
+
+    def records(self, name: str) -> list[dict[str, Any]]:
+        place = list(VARIED).index(name)
+        keys = [each["key"] for each in self.run.plan["trials"] if each["case"] == place]
+        return sorted(
+            (each for each in self.run.records if each["key"] in keys),
+            key=lambda each: each["seed"],
+        )
+
+    def metrics(self, name: str) -> list[dict[str, Any]]:
+        return [each["metrics"] for each in self.records(name)]
+
+
+@pytest.fixture(scope="session")
+def varied(
+    trained: Callable[..., Run], tmp_path_factory: pytest.TempPathFactory, tiny: Path
+) -> Varied:
+    """One run of cases that differ in everything."""
+    file = tmp_path_factory.mktemp("varied") / "varied.toml"
+    rows = [{**USUAL, **each} for each in VARIED.values()]
+    tables = "\n".join(
+        "[[suites.varied.together]]\n"
+        + "\n".join(f"{address} = {json.dumps(level)}" for address, level in row.items())
+        for row in rows
+    )
+    file.write_text(
+        f'plugins = ["{tiny}"]\n[suites.varied]\nseeds = 2\n'
+        f"base = {{ epochs = 1, batch_size = 16 }}\n{tables}\n"
+    )
+    return Varied(run=trained("--file", file, "--suite", "varied"))
 
 
 def _marked(mark: str) -> list[str]:

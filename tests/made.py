@@ -11,7 +11,7 @@ from harness.store import RunFile
 
 
 def made_case(levels: Mapping[str, Any], baseline: int | None = None, **settings: Any) -> Case:
-    """Make a case whose settings are its levels and a few others (`__` in a name stands for a dot)."""
+    """Make a case whose settings are its levels and a few others; `__` in a name is a dot."""
     others = {name.replace("__", "."): value for name, value in settings.items()}
     base = {"model": "mlp", "device": "cpu", "loss": "cross_entropy"}
     return Case(settings={**base, **levels, **others}, levels=dict(levels), baseline=baseline)

@@ -28,7 +28,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> harness.Run:
 def test_a_suite_object_runs_and_prints_as_its_table(finished: harness.Run) -> None:
     lines = repr(finished).splitlines()
 
-    assert [line.split()[0] for line in lines] == ["model", lines[1].split()[0], "linear", "mlp[hidden=[8]]"]
+    assert [line.split()[0] for line in lines] == [
+        "model",
+        lines[1].split()[0],
+        "linear",
+        "mlp[hidden=[8]]",
+    ]
     assert {record.status for record in finished.records} == {"ok"}
 
 

@@ -26,7 +26,12 @@ def blocks(document: str, language: str) -> list[str]:
 
 def bench(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(BENCH), *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=100
+        [str(BENCH), *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
     )
 
 
@@ -62,7 +67,9 @@ def test_the_plugin_of_the_guide_runs_with_every_kind_of_definition(tmp_path: Pa
 
 
 def test_every_hook_has_a_heading_in_the_guide() -> None:
-    headings = re.findall(r"^### `(bench_\w+)", (ROOT / "docs/plugins.md").read_text(), re.MULTILINE)
+    headings = re.findall(
+        r"^### `(bench_\w+)", (ROOT / "docs/plugins.md").read_text(), re.MULTILINE
+    )
 
     assert sorted(headings) == sorted(each for each in dir(hookspecs) if each.startswith("bench_"))
 
@@ -79,17 +86,27 @@ def test_the_heading_of_a_definition_is_its_signature(definition: type[msgspec.S
 
 
 def test_every_public_name_is_documented() -> None:
-    pages = "".join(page.read_text() for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+    pages = "".join(
+        page.read_text() for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    )
 
     assert [name for name in harness.__all__ if not re.search(rf"\b{name}\b", pages)] == []
 
 
 def test_the_table_of_metrics_is_the_one_in_the_code() -> None:
-    table = "\n".join(["| metric | unit | better | margin | what it is |", "|---|---|---|---|---|", *map(row, MEANINGS.values())])
+    table = "\n".join(
+        [
+            "| metric | unit | better | margin | what it is |",
+            "|---|---|---|---|---|",
+            *map(row, MEANINGS.values()),
+        ]
+    )
 
     assert table in (ROOT / "docs/metrics.md").read_text(), f"docs/metrics.md should have:\n{table}"
 
 
 def row(meaning: Meaning) -> str:
     margin = f"{meaning.margin:.0%}" if meaning.scale == "ratio" else f"{meaning.margin:g}"
-    return f"| `{meaning.name}` | {meaning.unit} | {meaning.direction} | {margin} | {meaning.about} |"
+    return (
+        f"| `{meaning.name}` | {meaning.unit} | {meaning.direction} | {margin} | {meaning.about} |"
+    )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +65,11 @@ def filled(reason: str, file: Path) -> str:
     lines = file.read_text().splitlines()
     start = next((n for n, each in enumerate(lines) if each.startswith(f"def {function}(")), 0)
     raising = next(
-        (n for n, each in enumerate(lines[start:], start) if "raise " in each or "sys.exit" in each),
+        (
+            n
+            for n, each in enumerate(lines[start:], start)
+            if "raise " in each or "sys.exit" in each
+        ),
         0,
     )
     return reason.replace("{file}", file.name).replace("{line}", str(raising + 1))
@@ -77,9 +79,7 @@ def test_a_model_that_builds_no_module_is_told_what_it_built(misbehaved: Any) ->
     record = misbehaved.record(model="builds_no_module")
 
     assert record["status"] == "error"
-    assert record["reason"] == (
-        "model builds_no_module built str, which is no torch.nn.Module"
-    )
+    assert record["reason"] == ("model builds_no_module built str, which is no torch.nn.Module")
 
 
 def test_every_planned_trial_has_one_record_whatever_the_others_did(misbehaved: Any) -> None:

@@ -12,7 +12,8 @@ import pytest
 import harness
 
 pytestmark = pytest.mark.skipif(
-    "TOX_ENV_NAME" not in os.environ, reason="only tox installs the wheel; elsewhere it is the source tree"
+    "TOX_ENV_NAME" not in os.environ,
+    reason="only tox installs the wheel; elsewhere it is the source tree",
 )
 
 

@@ -41,7 +41,6 @@ def bench_register_models() -> Sequence[Model]:
         leaves_a_child,
         leaves_a_child_and_sleeps,
         leaves_a_thread,
-        kills_the_server,
     ]
     return [
         Model("raises_in_build", raises_in_build),
@@ -185,16 +184,10 @@ def leaves_a_thread(step: int, training: bool, outputs: Tensor) -> None:
         threading.Thread(target=time.sleep, args=(600,)).start()
 
 
-def kills_the_server(step: int, training: bool, outputs: Tensor) -> None:
-    child(env={})
-    os.kill(os.getppid(), signal.SIGKILL)
-    time.sleep(600)
-
-
-def child(**more: Any) -> None:
+def child() -> None:
     """Start a process in a session of its own that outlives this one; note its id."""
     process = subprocess.Popen(
-        [sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True, **more
+        [sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True
     )
     with Path(os.environ["BENCH_TESTS_FOLDER"], "pids").open("a") as file:
         file.write(f"{process.pid}\n")

@@ -46,6 +46,7 @@ def bench_register_models() -> Sequence[Model]:
     return [
         Model("two_layers", two_layers),
         Model("slow", slow),
+        Model("fickle", fickle),
         Model("steps_itself", two_layers, step=own_step),
         Model("preloads", preloads, preload=("bench_tests_heavy",)),
     ]
@@ -117,24 +118,36 @@ def two_layers(task: Task, *, dropout: float = 0.0) -> nn.Module:
     return net
 
 
-def slow(task: Task, *, build_s: float = 0.3, child: bool = False) -> nn.Module:
-    """Build two layers, after some time; with `child` a process in a session of its own is left meanwhile."""
+def slow(task: Task, *, build_s: float = 0.3) -> nn.Module:
+    """Build two layers, after some time; a process in a session of its own is left meanwhile."""
     import subprocess
     import sys
     import time
 
-    if child:
-        code = "import time; time.sleep(600)"
-        process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
-        told("pids", str(process.pid))
+    bare = os.environ.get("BENCH_TESTS_CHILD") == "bare"
+    if "BENCH_TESTS_CHILD" in os.environ:
+        child = subprocess.Popen(
+            [sys.executable, "-c", "import time; time.sleep(600)"],
+            start_new_session=True,
+            env={} if bare else None,
+        )
+        told("pids", str(child.pid))
+    told("building", str(os.getpid()))
     time.sleep(build_s)
+    return two_layers(task)
+
+
+def fickle(task: Task) -> nn.Module:
+    """Build two layers once a file is there."""
+    if not Path(os.environ["BENCH_TESTS_FOLDER"], "mended").exists():
+        raise RuntimeError("not yet")
     return two_layers(task)
 
 
 def preloads(task: Task) -> nn.Module:
     import sys
 
-    told("preloaded", str("bench_tests_heavy" in sys.modules))
+    told("preloaded", f"{'bench_tests_heavy' in sys.modules} {os.getpid()}")
     return two_layers(task)
 
 
@@ -170,7 +183,9 @@ def look(workload: Workload) -> Findings:
         "threads": torch.get_num_threads(),
         "held": len(held),
         "held_ones": sum(held),
-        "held_digest": 0.0 if data is None or data.test is None else float(data.test.inputs[0].sum()),
+        "held_digest": 0.0
+        if data is None or data.test is None
+        else float(data.test.inputs[0].sum()),
         "double": float(
             workload.model is not None
             and all(each.dtype == torch.float64 for each in workload.model.parameters())

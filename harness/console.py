@@ -1,0 +1,54 @@
+"""The streams of the command: they bear closed files, readers that go away, narrow encodings."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import Any, TextIO
+
+
+def bear_everything() -> None:
+    """Make stdout and stderr such that printing never raises.
+
+    What the shell has closed (`bench show >&-`) becomes the null device, or the next files would
+    take its place.
+    """
+    for place in range(3):
+        try:
+            os.fstat(place)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdout is sys.__stdout__:
+        sys.stdout = _patient(sys.stdout, 1)
+    if sys.stderr is sys.__stderr__:
+        sys.stderr = _patient(sys.stderr, 2)
+
+
+def columns(stream: TextIO) -> int | None:
+    """Count the columns of a terminal, or take `COLUMNS`; None where the stream is no terminal."""
+    if os.environ.get("COLUMNS", "").isdecimal():
+        return max(20, int(os.environ["COLUMNS"]))
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
+
+
+class _Patient(io.FileIO):
+    """A file that swallows what nobody reads any more (`bench show | head -1`)."""
+
+    def write(self, content: Any) -> int:
+        try:
+            return super().write(content) or 0
+        except BrokenPipeError:
+            return len(content)
+
+
+def _patient(stream: TextIO | None, place: int) -> TextIO:
+    return io.TextIOWrapper(
+        io.BufferedWriter(_Patient(place, "w", closefd=False)),
+        encoding=stream.encoding if stream is not None else "utf-8",
+        errors="replace" if place == 1 else "backslashreplace",
+        line_buffering=True,
+    )

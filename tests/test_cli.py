@@ -1,0 +1,405 @@
+"""The command line: what it loads, prints and where; how it ends."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.metrics import MEANINGS
+
+TRAINS_NOT = (
+    ("show",),
+    ("show", "--format", "json"),
+    ("show", "--format", "json", "--trials"),
+    ("show", "--format", "markdown"),
+    ("show", "--format", "csv", "--trials"),
+    ("list", "runs"),
+    ("list",),
+    ("list", "models"),
+    ("describe", "mlp"),
+    ("describe", "init", "--format", "json"),
+    ("plugins",),
+    ("plan", "--suite", "init"),
+    ("plan", "--suite", "device", "--format", "json"),
+    ("resume",),
+    ("--help",),
+    ("run", "--help"),
+    ("--version",),
+)
+
+
+@pytest.mark.parametrize("given", TRAINS_NOT, ids=" ".join)
+def test_a_command_that_does_not_train_imports_no_torch(
+    bench: Callable[..., Any], smoke: Any, given: tuple[str, ...]
+) -> None:
+    ended = bench(*given, cwd=smoke.cwd)
+
+    assert ended.torch is False
+    assert ended.code == 0
+    assert ended.out
+
+
+def test_a_run_imports_no_torch_in_its_own_process(smoke: Any) -> None:
+    assert smoke.ended.torch is False
+    assert smoke.ended.code == 0
+
+
+@pytest.mark.parametrize("given", [("--help",), ("-h",), ("run", "--help"), ("--version",), ()])
+def test_help_and_version_load_no_plugins(
+    bench: Callable[..., Any], tmp_path: Path, given: tuple[str, ...]
+) -> None:
+    info = tmp_path / "site" / "bench_spy-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bench-spy\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[bench]\nspy = bench_spy\n")
+    (tmp_path / "site" / "bench_spy.py").write_text("open('loaded', 'w').close()\n")
+    env = {"PYTHONPATH": str(tmp_path / "site")}
+
+    ended = bench(*given, env=env)
+
+    assert (ended.code, ended.err) == (0, "")
+    assert not (tmp_path / "loaded").exists()
+    bench("plugins", env=env)
+    assert (tmp_path / "loaded").exists()
+
+
+def test_the_version_names_the_distribution(bench: Callable[..., Any]) -> None:
+    assert re.fullmatch(r"bench-harness \d+\.\d+\.\d+\S*\n", bench("--version").out)
+
+
+def test_shared_options_stand_before_or_after_the_subcommand(
+    bench: Callable[..., Any], smoke: Any, tiny: Path
+) -> None:
+    results = smoke.cwd / "results"
+
+    assert bench("--results", results, "show").out == bench("show", "--results", results).out != ""
+    before = bench("-p", tiny, "--data-root", "data", "list", "models")
+    after = bench("list", "models", "-p", tiny, "--data-root", "data")
+    assert before.out == after.out
+    assert "two_layers" in before.out
+    both = bench("-p", tiny, "list", "models", "-p", "no:builtin")
+    assert "two_layers" in both.out
+    assert "lenet" not in both.out
+
+
+def test_the_results_folder_can_stand_in_the_environment(
+    bench: Callable[..., Any], smoke: Any, tmp_path: Path
+) -> None:
+    env = {"BENCH_RESULTS": str(smoke.cwd / "results")}
+
+    assert bench("show", env=env).out == bench("show", cwd=smoke.cwd).out
+    assert bench("show", "--results", tmp_path, env=env).code == 2
+
+
+def test_dashes_and_underscores_are_equal_in_names(bench: Callable[..., Any]) -> None:
+    plans = [
+        bench("plan", "--suite", suite, f"{option}=0,0.1", "--format", "json").out
+        for suite, option in (
+            ("weight-decay", "weight-decay"),
+            ("weight_decay", "optimizer.weight_decay"),
+        )
+    ]
+
+    assert plans[0] == plans[1] != ""
+
+
+def test_files_of_plugins_are_relative_to_the_file_that_names_them(
+    bench: Callable[..., Any], tmp_path: Path, tiny: Path
+) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "mine.py").write_text(tiny.read_text())
+    (tmp_path / "sub" / "bench.toml").write_text(
+        "plugins = ['mine.py']\n[suites.own]\nbase = { model = 'linear', optimizer = 'sgd' }\n"
+    )
+
+    here = bench("plan", "--suite", "own", cwd=tmp_path / "sub")
+    there = bench("list", "--file", "sub/bench.toml", "models")
+
+    assert here.out.startswith("own\n5 trials: 1 case x 5 seeds (0 to 4)\n")
+    assert "two_layers" in there.out
+
+
+def shown(bench: Callable[..., Any], smoke: Any, *given: str) -> Any:
+    return bench("show", *given, cwd=smoke.cwd)
+
+
+def test_the_json_of_a_run_keeps_its_contract(bench: Callable[..., Any], smoke: Any) -> None:
+    found = shown(bench, smoke, "--format", "json").json
+
+    assert found["schema"] == 1
+    assert found["suite"] == "smoke"
+    assert found["run"] == smoke.folder.name
+    assert found["environment"]["torch"]
+    assert [each["levels"] for each in found["cases"]] == [
+        {"model": "linear"},
+        {"model": "mlp[hidden=[32]]"},
+    ]
+    mlp = found["cases"][1]
+    assert mlp["settings"]["model"] == "mlp"
+    assert mlp["settings"]["model.hidden"] == [32]
+    assert mlp["settings"]["model.activation"] == "relu"
+    assert mlp["settings"]["timeout_s"] == 600
+    assert mlp["planned"] == 2
+    assert mlp["statuses"] == {"ok": 2}
+    accuracy = mlp["metrics"]["test_accuracy"]
+    assert (accuracy["unit"], accuracy["direction"], accuracy["n"]) == ("1", "higher", 2)
+    assert accuracy["mean"] == pytest.approx(sum(accuracy["values"].values()) / 2)
+    assert accuracy["ci95"][0] < accuracy["mean"] < accuracy["ci95"][1]
+    assert accuracy["std"] > 0
+    assert accuracy["values"].keys() == {"0", "1"}
+    assert mlp["metrics"].keys() >= MEANINGS.keys()
+    for metric in mlp["metrics"].values():
+        assert metric["unit"]
+        assert metric["direction"] in {"higher", "lower"}
+        assert metric["values"].keys() == {"0", "1"}
+        assert metric["n"] == sum(each is not None for each in metric["values"].values())
+
+
+def test_the_json_of_a_run_compares_each_case_with_its_baseline(
+    bench: Callable[..., Any], smoke: Any
+) -> None:
+    found = shown(bench, smoke, "--format", "json").json
+    [compared] = [each for each in found["comparisons"] if each["metric"] == "test_accuracy"]
+    means = [each["metrics"]["test_accuracy"]["mean"] for each in found["cases"]]
+
+    assert compared["levels"] == {"model": "mlp[hidden=[32]]"}
+    assert compared["baseline"] == {"model": "linear"}
+    assert compared["difference"] == pytest.approx(means[1] - means[0])
+    assert compared["ci95"][0] <= compared["difference"] <= compared["ci95"][1]
+    assert compared["verdict"] is compared["p_adjusted"] is compared["seeds_needed"] is None
+    assert compared["note"] == "not yet"
+    assert found["expectations"] == [
+        {"text": "test_accuracy of every case is at least 0.7", "outcome": "holds"}
+    ]
+
+
+def test_the_json_of_trials_keeps_its_contract(bench: Callable[..., Any], smoke: Any) -> None:
+    found = shown(bench, smoke, "--format", "json", "--trials").json
+
+    assert found["schema"] == 1
+    assert len(found["trials"]) == 4
+    fields = (
+        "settings levels seed fold attempt status reason metrics missing curves sources environment"
+    )
+    for trial in found["trials"]:
+        assert trial.keys() >= set(fields.split())
+        assert (trial["status"], trial["reason"], trial["attempt"]) == ("ok", None, 1)
+        assert len(trial["curves"]["test_accuracy"]) == 2
+        assert trial["curves"]["test_accuracy"][-1] == trial["metrics"]["test_accuracy"]
+
+
+def test_the_table_of_a_run_is_what_the_run_printed(bench: Callable[..., Any], smoke: Any) -> None:
+    table = shown(bench, smoke).out
+
+    assert smoke.ended.out.startswith(table)
+    assert smoke.ended.out.endswith(f"kept in results/smoke/{smoke.folder.name}\n")
+    lines = table.splitlines()
+    assert len(lines) == 4
+    assert re.split(r"  +", lines[0]) == [
+        "model", "test_accuracy", "train_samples_per_s", "memory", "status",
+    ]  # fmt: skip
+    assert lines[3].startswith("mlp[hidden=[32]]")
+    assert lines[3].endswith("ok 2")
+
+
+def test_progress_is_a_line_a_trial_where_no_terminal_watches(smoke: Any) -> None:
+    lines = smoke.ended.err.splitlines()
+
+    assert [each.partition("]")[0] for each in lines] == ["[1/4", "[2/4", "[3/4", "[4/4"]
+    assert all(": ok, test_accuracy 0." in each for each in lines)
+
+
+def test_markdown_and_csv_have_the_same_rows(bench: Callable[..., Any], smoke: Any) -> None:
+    markdown = shown(bench, smoke, "--format", "markdown").out.splitlines()
+    rows = list(csv.reader(io.StringIO(shown(bench, smoke, "--format", "csv").out)))
+    trials = list(
+        csv.DictReader(io.StringIO(shown(bench, smoke, "--format", "csv", "--trials").out))
+    )
+
+    assert len(markdown) == 4
+    assert all(each.startswith("|") and each.endswith("|") for each in markdown)
+    assert len(rows) == 3
+    assert len({len(each) for each in rows}) == 1
+    assert [each["status"] for each in trials] == ["ok"] * 4
+
+
+def test_metrics_choose_the_columns(bench: Callable[..., Any], smoke: Any) -> None:
+    head = shown(bench, smoke, "--metrics", "train-loss,parameters").out.splitlines()[0]
+
+    assert re.split(r"  +", head) == ["model", "train_loss", "parameters", "status"]
+
+
+def test_runs_are_listed(bench: Callable[..., Any], smoke: Any) -> None:
+    table = bench("list", "runs", cwd=smoke.cwd).out
+    [row] = bench("list", "runs", "--format", "json", cwd=smoke.cwd).json["runs"]
+
+    assert table.splitlines()[-1].split()[:2] == ["smoke", smoke.folder.name]
+    assert "4 of 4: ok 4" in table
+    assert row["statuses"] == {"ok": 4}
+
+
+def test_a_plan_expects_the_time_that_earlier_records_took(
+    bench: Callable[..., Any], smoke: Any, tmp_path: Path
+) -> None:
+    before = bench("plan", "--suite", "smoke").out
+    after = bench("plan", "--suite", "smoke", cwd=smoke.cwd).out
+    third = before.splitlines()[2]
+
+    assert third == "expected time: unknown, there are no earlier records of this suite"
+    assert re.search(
+        r"^expected time: about \d.* one after the other, from earlier records$", after, re.M
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_plan_tells_its_size_and_what_will_be_skipped(bench: Callable[..., Any]) -> None:
+    text = bench("plan", "--suite", "device").out
+    found = bench("plan", "--suite", "device", "--format", "json").json
+
+    assert "10 trials: 2 cases x 5 seeds (0 to 4)" in text
+    assert "1 of 2 cases expected to be skipped: CUDA_VISIBLE_DEVICES='' hides every GPU" in text
+    assert len(found["trials"]) == 10
+    assert [each["expected"] for each in found["cases"]] == [None, "skipped"]
+
+
+def test_a_plan_lists_its_trials_seed_by_seed(bench: Callable[..., Any]) -> None:
+    lines = bench("plan", "--suite", "smoke", "--trials").out.splitlines()
+
+    assert [each.split()[-1] for each in lines[-4:]] == ["0", "0", "1", "1"]
+
+
+def test_a_definition_is_described_with_options_types_and_defaults(
+    bench: Callable[..., Any],
+) -> None:
+    text = bench("describe", "mlp").out
+    schema = bench("describe", "mlp", "--format", "json").json
+
+    assert "dropout" in text
+    assert "float, from 0, below 1" in text
+    assert "(256)" in text or "[256]" in text
+    assert "dropout" in json.dumps(schema)
+
+
+def test_plugins_are_listed_with_package_and_version(bench: Callable[..., Any]) -> None:
+    [plugin] = bench("plugins", "--format", "json").json["plugins"]
+
+    assert (plugin["name"], plugin["package"], plugin["error"]) == (
+        "builtin",
+        "bench-harness",
+        None,
+    )
+    assert plugin["version"]
+
+
+@pytest.mark.parametrize(
+    "given", [("show",), ("show", "--format", "json"), ("--help",), ("plan", "--suite", "init")]
+)
+def test_a_reader_that_has_gone_is_no_error(
+    start: Callable[..., Any], smoke: Any, given: tuple[str, ...]
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as pipe:
+        ended = start(*given, cwd=smoke.cwd, stdout=pipe).end()
+
+    assert (ended.code, ended.err) == (0, "")
+
+
+def test_a_run_whose_readers_have_gone_is_finished_all_the_same(
+    start: Callable[..., Any], tmp_path: Path, tiny: Path, only_run: Callable[[Path], Path],
+    reading: Callable[[Path], list[dict[str, Any]]],
+) -> None:  # fmt: skip
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as pipe:
+        started = start(
+            "run", "-p", tiny, "model=two_layers", "dataset=few", "optimizer=sgd", "--seeds", "2",
+            stdout=pipe, stderr=pipe,
+        )  # fmt: skip
+        ended = started.end()
+
+    assert ended.code == 0
+    assert len(reading(only_run(tmp_path))) == 2
+
+
+def test_closed_streams_are_no_error(start: Callable[..., Any], smoke: Any) -> None:
+    ended = start("show", cwd=smoke.cwd, stdout=None, preexec_fn=_close_all).end()
+
+    assert (ended.code, ended.err) == (0, "")
+
+
+def _close_all() -> None:
+    os.close(0)
+    os.close(1)
+
+
+def test_a_file_gets_the_table_as_it_is(
+    start: Callable[..., Any], bench: Callable[..., Any], smoke: Any, tmp_path: Path
+) -> None:
+    with (tmp_path / "table").open("w") as file:
+        start("show", cwd=smoke.cwd, stdout=file).end()
+
+    assert (tmp_path / "table").read_text() == shown(bench, smoke).out
+
+
+def test_a_narrow_terminal_is_kept_to(bench: Callable[..., Any], smoke: Any) -> None:
+    for command in (("show",), ("show", "--trials"), ("list",), ("plan", "--suite", "init")):
+        out = bench(*command, cwd=smoke.cwd, env={"COLUMNS": "60"}).out
+
+        assert out
+        assert max(map(len, out.splitlines()[3:])) <= 60, command
+
+
+def test_no_escape_sequence_is_printed_without_a_terminal(
+    bench: Callable[..., Any], smoke: Any
+) -> None:
+    for env in ({"NO_COLOR": "1"}, {}):
+        assert "\x1b" not in bench("show", cwd=smoke.cwd, env=env).out
+    assert "\x1b" not in smoke.ended.out + smoke.ended.err
+
+
+def test_an_encoding_without_the_signs_of_a_table_is_no_error(
+    bench: Callable[..., Any], smoke: Any
+) -> None:
+    ended = bench("show", cwd=smoke.cwd, env={"PYTHONIOENCODING": "ascii"})
+
+    assert (ended.code, ended.err) == (0, "")
+    assert "0.9" in ended.out
+
+
+def test_a_terminal_sees_progress_in_a_line_that_is_redrawn(
+    start: Callable[..., Any], tmp_path: Path, tiny: Path
+) -> None:
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    started = start(
+        "run", "-p", tiny, "model=slow[build_s=1.1]", "dataset=few", "optimizer=sgd",
+        "--seeds", "2", stderr=theirs, env={"COLUMNS": "60", "NO_COLOR": "1"},
+    )  # fmt: skip
+    os.close(theirs)
+    ended = started.end()
+    seen = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+
+    assert ended.code == 0
+    assert "\r\x1b[2K" in seen
+    assert "[1/2]" in seen
+    assert " left  " in seen
+    assert "\x1b[3" not in seen
+    assert seen.endswith("\r\x1b[2K")
+    assert max(len(each) for each in re.split(r"\r\x1b\[2K|\r\n", seen)) < 60
+
+
+def test_both_commands_are_one() -> None:
+    [bench, other] = entry_points(group="console_scripts", value="harness.cli:main")
+
+    assert {bench.name, other.name} == {"bench", "bench-harness"}

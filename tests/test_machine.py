@@ -1,0 +1,148 @@
+"""The machine as it is seen without torch, and what is expected to be absent."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+import pynvml
+import pytest
+
+from harness import machine
+
+
+@pytest.fixture
+def gpus(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | str], None]:
+    """Say how many GPUs NVML sees."""
+
+    def say(count: int | str) -> None:
+        monkeypatch.setattr(machine, "gpu_count", lambda: count)
+
+    return say
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> None:
+    machine.commit.cache_clear()
+
+
+def test_the_environment_has_versions_machine_and_commit() -> None:
+    found = machine.environment()
+
+    assert found["torch"] == version("torch")
+    assert found["harness"] == version("bench-harness")
+    assert found["python"] == sys.version.split()[0]
+    assert found["cores"] == machine.cores()
+    assert found["memory_bytes"] == psutil.virtual_memory().total
+    assert found["cpu"]
+    assert set(found) >= {"platform", "machine", "host", "commit", "numpy", "torchvision"}
+
+
+def test_what_is_not_installed_has_no_version() -> None:
+    assert machine.package_version("no-such-distribution") is None
+
+
+def test_cores_are_those_that_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert machine.cores() >= 1
+
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert machine.cores() == 1
+
+
+def test_memory_that_cannot_be_read_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied() -> None:
+        raise PermissionError("/proc/meminfo")
+
+    monkeypatch.setattr(psutil, "virtual_memory", denied)
+
+    assert machine.memory_bytes() is None
+
+
+def test_the_processor_is_named_by_the_kernel_or_by_python(tmp_path: Path) -> None:
+    info = tmp_path / "cpuinfo"
+    info.write_text("processor : 0\nmodel name\t: Some CPU: 3 GHz\nmodel name : other\n")
+
+    assert machine.processor(info) == "Some CPU: 3 GHz"
+    assert machine.processor(tmp_path / "absent")
+
+
+def test_the_commit_is_that_of_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@t", "-C", str(tmp_path)]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
+    wanted = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    monkeypatch.chdir(tmp_path)
+
+    assert machine.commit() == wanted.stdout.strip()
+
+
+def test_there_is_no_commit_outside_of_a_repository_or_without_git(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert machine.commit() is None
+
+    machine.commit.cache_clear()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert machine.commit() is None
+
+
+def test_a_cpu_is_never_absent() -> None:
+    assert machine.absence("cpu") is None
+
+
+def test_mps_is_absent_elsewhere_than_on_a_mac() -> None:
+    assert machine.absence("mps", "darwin") is None
+    assert machine.absence("mps", "linux") == "mps is Apple's: this is linux"
+
+
+def test_a_gpu_is_expected_by_what_nvml_counts(gpus: Callable[[int | str], None]) -> None:
+    gpus(2)
+
+    assert machine.absence("cuda", variables={}) is None
+    assert machine.absence("cuda:1", variables={}) is None
+    assert machine.absence("cuda:2", variables={}) == "cuda:2 is not here: 2 GPUs"
+    assert machine.absence("cuda:1", variables={"CUDA_VISIBLE_DEVICES": "1"}) == (
+        "cuda:1 is not here: 1 GPU"
+    )
+
+
+def test_a_reason_why_nvml_sees_nothing_is_told(gpus: Callable[[int | str], None]) -> None:
+    gpus("NVML says Driver Not Loaded")
+
+    assert machine.absence("cuda", variables={}) == "no NVIDIA GPU: NVML says Driver Not Loaded"
+
+
+@pytest.mark.parametrize("hidden", ["", " ", "-1"])
+def test_gpus_may_be_hidden(hidden: str) -> None:
+    assert machine.absence("cuda", variables={"CUDA_VISIBLE_DEVICES": hidden}) == (
+        f"CUDA_VISIBLE_DEVICES={hidden!r} hides every GPU"
+    )
+
+
+def test_gpus_are_counted_by_nvml(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+    monkeypatch.setattr(pynvml, "nvmlInit", lambda: told.append("init"))
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetCount", lambda: 3)
+    monkeypatch.setattr(pynvml, "nvmlShutdown", lambda: told.append("shutdown"))
+
+    assert machine.gpu_count() == 3
+    assert told == ["init", "shutdown"]
+
+
+def test_without_a_driver_nvml_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent() -> None:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
+
+    monkeypatch.setattr(pynvml, "nvmlInit", absent)
+
+    assert machine.gpu_count() == "NVML says NVML Shared Library Not Found"

@@ -1,0 +1,146 @@
+"""Runs as one: nothing doubled, nothing lost, nothing that contradicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from made import made_case, made_plan, made_record, made_run
+
+from harness.errors import StoreError
+from harness.merge import merged
+from harness.planned import Expectation, Plan
+from harness.record import Record
+from harness.store import StoredRun
+
+SIGMOID = made_case({"model.activation": "sigmoid"}, baseline=0)
+RELU = made_case({"model.activation": "relu"}, baseline=0)
+TANH = made_case({"model.activation": "tanh"}, baseline=1)
+
+
+def no_default(settings: Mapping[str, Any], address: str) -> Any:
+    raise AssertionError(f"{address} needs no default in {settings}")
+
+
+def stored(plan: Plan, records: Sequence[Record], name: str = "a", **more: Any) -> StoredRun:
+    return StoredRun(folder=Path(name), run=made_run(plan, **more), records=tuple(records))
+
+
+def all_records(plan: Plan, **more: Any) -> list[Record]:
+    return [made_record(plan, trial.case, trial.seed, **more) for trial in plan.trials]
+
+
+def test_seeds_of_two_runs_add_up() -> None:
+    first, second = made_plan(SIGMOID, RELU, seeds=(0, 1)), made_plan(SIGMOID, RELU, seeds=(2,))
+
+    run, records = merged(
+        [stored(first, all_records(first)), stored(second, all_records(second))], no_default
+    )
+
+    assert run.plan.seeds == (0, 1, 2)
+    assert [case.levels["model.activation"] for case in run.plan.cases] == ["sigmoid", "relu"]
+    assert {each.key for each in records} == {each.key for each in run.plan.trials}
+    assert len(records) == 6
+
+
+def test_cases_of_two_runs_add_up_and_keep_their_baselines() -> None:
+    first, second = made_plan(SIGMOID, RELU), made_plan(RELU, TANH)
+
+    run, _ = merged([stored(first, []), stored(second, [])], no_default)
+
+    assert [case.levels["model.activation"] for case in run.plan.cases] == [
+        "sigmoid",
+        "relu",
+        "tanh",
+    ]
+    assert [case.baseline for case in run.plan.cases] == [0, 0, 2]
+
+
+def test_a_run_merged_with_itself_is_itself() -> None:
+    plan = made_plan(SIGMOID, RELU)
+    records = all_records(plan, metrics={"test_accuracy": 0.5})
+
+    run, kept = merged([stored(plan, records), stored(plan, records)], no_default)
+
+    assert run.plan.trials == plan.trials
+    assert kept == records
+
+
+def test_another_environment_is_another_attempt() -> None:
+    plan = made_plan(RELU, seeds=(0,))
+    here = made_record(plan, 0, 0, environment={"host": "a"}, metrics={"test_accuracy": 0.5})
+    there = made_record(plan, 0, 0, environment={"host": "b"}, metrics={"test_accuracy": 0.6})
+
+    run, kept = merged(
+        [
+            stored(plan, [here], environment={"host": "a", "torch": "2.15.0"}),
+            stored(plan, [there], environment={"host": "b", "torch": "2.15.0"}),
+        ],
+        no_default,
+    )
+
+    assert [(each.attempt, each.environment["host"]) for each in kept] == [(1, "a"), (2, "b")]
+    assert run.environment == {"host": "a; b", "torch": "2.15.0"}
+
+
+def test_records_that_contradict_are_refused() -> None:
+    plan = made_plan(RELU, seeds=(3,))
+    first = made_record(plan, 0, 3, metrics={"test_accuracy": 0.5})
+    other = made_record(plan, 0, 3, metrics={"test_accuracy": 0.6})
+
+    with pytest.raises(StoreError) as refused:
+        merged([stored(plan, [first]), stored(plan, [other], "b")], no_default)
+
+    assert str(refused.value) == (
+        f"b contradicts a run before it: trial {first.key} (seed 3, attempt 1) was recorded in the"
+        " same environment with other content"
+    )
+
+
+def test_an_option_that_only_a_newer_run_knows_is_at_its_default_in_the_older() -> None:
+    old = made_plan(RELU, seeds=(0,))
+    new = made_plan(made_case({"model.activation": "relu"}, model__bias=True), seeds=(1,))
+
+    run, records = merged(
+        [stored(old, all_records(old)), stored(new, all_records(new))],
+        lambda settings, address: {"model.bias": True}[address],
+    )
+
+    assert len(run.plan.cases) == 1
+    assert [each.settings["model.bias"] for each in records] == [True, True]
+    assert {each.key for each in records} == {each.key for each in run.plan.trials}
+
+
+def test_an_option_that_is_not_at_its_default_is_another_case() -> None:
+    old = made_plan(RELU, seeds=(0,))
+    new = made_plan(made_case({"model.activation": "relu"}, model__bias=False), seeds=(0,))
+
+    run, _ = merged([stored(old, []), stored(new, [])], lambda settings, address: True)
+
+    assert [case.settings["model.bias"] for case in run.plan.cases] == [True, False]
+
+
+def test_expectations_speak_of_the_cases_of_all_runs() -> None:
+    def plan(case: Any) -> Plan:
+        expectation = Expectation(
+            text="it trains", cases=(0,), metric="test_accuracy", min=0.5, better_than=(0,)
+        )
+        return made_plan(case, expectations=[expectation])
+
+    run, _ = merged([stored(plan(SIGMOID), []), stored(plan(RELU), [])], no_default)
+
+    (expectation,) = run.plan.expectations
+    assert (expectation.cases, expectation.better_than) == ((0, 1), (0, 1))
+
+
+def test_a_failed_attempt_and_its_retry_stay_in_order() -> None:
+    plan = made_plan(RELU, seeds=(0,))
+    broken = made_record(plan, 0, 0, "timeout")
+    retried = msgspec.structs.replace(made_record(plan, 0, 0), attempt=2)
+
+    _, kept = merged([stored(plan, [broken, retried])], no_default)
+
+    assert [(each.attempt, each.status) for each in kept] == [(1, "timeout"), (2, "ok")]

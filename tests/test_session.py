@@ -1,0 +1,432 @@
+"""Runs that are interrupted, killed, resumed and repeated, with the real command."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+SWEEP = ("model=slow", "dataset=few", "optimizer=sgd", "lr=0.1,0.2", "epochs=2", "--seeds", "3")
+CHILDREN = {"BENCH_TESTS_CHILD": "yes"}
+
+
+@pytest.fixture(scope="session")
+def steady(trained: Callable[..., Any], tiny: Path) -> Any:
+    """The sweep that the others interrupt, run without a disturbance."""
+    return trained("-p", tiny, *SWEEP)
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, tiny: Path) -> Path:
+    """A copy of the plugin, which a test may change."""
+    return Path(shutil.copy(tiny, tmp_path / "tiny.py"))
+
+
+def curves(records: list[dict[str, Any]]) -> dict[str, Any]:
+    return {each["key"]: each["curves"] for each in records if each["status"] == "ok"}
+
+
+def living(cwd: Path) -> list[int]:
+    path = cwd / "pids"
+    pids = [int(each) for each in path.read_text().split()] if path.exists() else []
+    return [each for each in pids if psutil.pid_exists(each)]
+
+
+@pytest.fixture
+def halfway(
+    start: Callable[..., Any],
+    tmp_path: Path,
+    plugin: Path,
+    patiently: Callable[..., bool],
+    only_run: Callable[[Path], Path],
+    reading: Callable[[Path], list[dict[str, Any]]],
+) -> Any:
+    """The sweep, with some trials done, one at work, and children in sessions of their own."""
+    started = start("run", "-p", plugin, *SWEEP, env=CHILDREN)
+    assert patiently((tmp_path / "results").exists)
+    folder = only_run(tmp_path)
+    assert patiently(lambda: len(reading(folder)) >= 2 and living(tmp_path))
+    return started
+
+
+def test_a_run_that_is_interrupted_keeps_what_was_finished_and_can_be_resumed(
+    halfway: Any,
+    bench: Callable[..., Any],
+    tmp_path: Path,
+    steady: Any,
+    only_run: Callable[[Path], Path],
+    reading: Callable[[Path], list[dict[str, Any]]],
+) -> None:
+    folder = only_run(tmp_path)
+    second = bench("resume")
+    halfway.send(signal.SIGINT)
+    ended = halfway.end()
+
+    assert second.code == 2
+    assert second.err.startswith(
+        f"bench: results/{folder.parent.name}/{folder.name} is being written by process"
+        f" {halfway.process.pid} (run -p "
+    )
+    assert second.err.endswith("): wait until it ends\n")
+    assert ended.code == 130
+    assert ended.err.endswith(
+        "bench: interrupted: finished trials are kept; bench resume goes on\n"
+    )
+    assert "Traceback" not in ended.err
+    assert ended.out == ""
+    assert ended.left() == []
+    assert living(tmp_path) == []
+    kept = reading(folder)
+    assert 2 <= len(kept) < 6
+
+    resumed = bench("resume", env={})
+
+    assert resumed.code == 0
+    assert f"note: {len(kept)} of 6 trials were done before" in resumed.err
+    assert resumed.torch is False
+    assert reading(folder)[: len(kept)] == kept
+    assert sorted(each["key"] for each in reading(folder)) == sorted(
+        each["key"] for each in steady.records
+    )
+    assert curves(reading(folder)) == curves(steady.records)
+
+
+def test_impatient_interrupts_leave_nothing_running_either(halfway: Any, tmp_path: Path) -> None:
+    for _ in range(5):
+        halfway.send(signal.SIGINT)
+        time.sleep(0.01)
+    ended = halfway.end()
+
+    assert ended.code == 130
+    assert "Traceback" not in ended.err
+    assert ended.left() == []
+    assert living(tmp_path) == []
+
+
+def test_a_run_whose_command_is_killed_leaves_nothing_running_and_can_be_resumed(
+    halfway: Any,
+    bench: Callable[..., Any],
+    plugin: Path,
+    tmp_path: Path,
+    steady: Any,
+    patiently: Callable[..., bool],
+    only_run: Callable[[Path], Path],
+    reading: Callable[[Path], list[dict[str, Any]]],
+) -> None:
+    halfway.send(signal.SIGKILL)
+    ended = halfway.end()
+    folder = only_run(tmp_path)
+
+    assert ended.code == -signal.SIGKILL
+    assert ended.left() == []
+    assert patiently(lambda: not living(tmp_path), 2.0)
+
+    source = plugin.read_text()
+    plugin.write_text(source + "\n# changed\n")
+    refused = bench("resume")
+    plugin.write_text(source)
+    resumed = bench("resume")
+
+    assert refused.code == 2
+    assert refused.out == ""
+    assert refused.err == (
+        f"bench: results/sweep/{folder.name} began with other versions (the source of dataset:few"
+        " has changed; the source of model:slow has changed): its trials would not be comparable;"
+        " --force goes on all the same\n"
+    )
+    assert resumed.code == 0
+    assert curves(reading(folder)) == curves(steady.records)
+    assert len(reading(folder)) == 6
+
+
+def test_a_server_that_still_imports_dies_with_its_command(
+    start: Callable[..., Any], tiny: Path, patiently: Callable[..., bool]
+) -> None:
+    started = start("run", "-p", tiny, *SWEEP)
+    assert patiently(lambda: psutil.Process(started.process.pid).children())
+    started.send(signal.SIGKILL)
+    ended = started.end()
+
+    assert ended.left() == []
+
+
+def test_a_run_that_is_terminated_before_its_first_trial_can_be_resumed_by_force(
+    start: Callable[..., Any],
+    bench: Callable[..., Any],
+    plugin: Path,
+    tmp_path: Path,
+    patiently: Callable[..., bool],
+    only_run: Callable[[Path], Path],
+    reading: Callable[[Path], list[dict[str, Any]]],
+) -> None:
+    started = start("run", "-p", plugin, *SWEEP, env=CHILDREN)
+    assert patiently((tmp_path / "results").exists)
+    assert patiently(lambda: psutil.Process(started.process.pid).children())
+    started.send(signal.SIGTERM)
+    ended = started.end()
+
+    assert ended.code == 130
+    assert ended.left() == []
+    assert reading(only_run(tmp_path)) == []
+    assert not (only_run(tmp_path) / "data").exists()
+
+    plugin.write_text(plugin.read_text() + "\n# changed\n")
+    resumed = bench("resume", "--force")
+
+    assert resumed.code == 0
+    assert len(reading(only_run(tmp_path))) == 6
+
+
+def test_a_server_that_is_killed_takes_its_trials_with_it_and_the_run_goes_on(
+    start: Callable[..., Any],
+    tmp_path: Path,
+    tiny: Path,
+    patiently: Callable[..., bool],
+    only_run: Callable[[Path], Path],
+    reading: Callable[[Path], list[dict[str, Any]]],
+) -> None:
+    env = {"BENCH_TESTS_CHILD": "bare"}
+    started = start("run", "-p", tiny, *SWEEP, "--jobs", "2", "model.build_s=1", env=env)
+    assert patiently((tmp_path / "results").exists)
+    folder = only_run(tmp_path)
+    assert patiently(lambda: len(reading(folder)) >= 2)
+    [server] = psutil.Process(started.process.pid).children()
+    assert patiently(lambda: len(server.children()) == 2)
+    orphans = living(tmp_path)
+    server.kill()
+    assert patiently(lambda: len(reading(folder)) >= 4)
+    left = [each for each in orphans if psutil.pid_exists(each)]
+    ended = started.end()
+
+    statuses = sorted(each["status"] for each in reading(folder))
+    assert statuses == ["crashed", "crashed", "ok", "ok", "ok", "ok"]
+    assert {each["reason"] for each in reading(folder) if each["status"] == "crashed"} == {
+        "the process that starts trials was killed: it ended with signal 9 (SIGKILL)"
+    }
+    assert ended.code == 3
+    assert orphans
+    assert left == []
+    assert ended.left() == []
+    assert living(tmp_path) == []
+
+
+def test_an_interrupt_of_a_run_in_one_process_ends_the_run_and_not_a_trial(
+    start: Callable[..., Any],
+    tmp_path: Path,
+    tiny: Path,
+    patiently: Callable[..., bool],
+    only_run: Callable[[Path], Path],
+    reading: Callable[[Path], list[dict[str, Any]]],
+) -> None:
+    started = start("run", "-p", tiny, *SWEEP, "--in-process", "model.build_s=60")
+    assert patiently((tmp_path / "building").exists)
+    started.send(signal.SIGINT)
+    ended = started.end()
+
+    assert ended.code == 130
+    assert reading(only_run(tmp_path)) == []
+
+
+def test_a_finished_run_is_resumed_without_training(bench: Callable[..., Any], smoke: Any) -> None:
+    before = (smoke.folder / "trials.jsonl").read_bytes()
+
+    resumed = bench("resume", "smoke", cwd=smoke.cwd)
+
+    assert resumed.out == smoke.ended.out
+    assert resumed.code == smoke.ended.code == 0
+    assert resumed.torch is False
+    assert (smoke.folder / "trials.jsonl").read_bytes() == before
+
+
+def test_a_finished_run_is_resumed_with_the_exit_code_that_it_had(
+    bench: Callable[..., Any], misbehaved: Any
+) -> None:
+    resumed = bench("resume", cwd=misbehaved.cwd)
+
+    assert (resumed.code, resumed.out) == (3, misbehaved.ended.out)
+
+
+def test_broken_trials_are_tried_again_when_asked(
+    bench: Callable[..., Any],
+    trained: Callable[..., Any],
+    tiny: Path,
+    tmp_path: Path,
+) -> None:
+    run = trained("-p", tiny, "model=fickle", "dataset=few", "optimizer=sgd", "--seeds", "2")
+    first = run.records
+    (run.cwd / "mended").touch()
+    resumed = bench("resume", "--retry", "failed", cwd=run.cwd)
+
+    assert run.ended.code == 4
+    assert [each["status"] for each in first] == ["error", "error"]
+    assert resumed.code == 0
+    assert [(each["attempt"], each["status"]) for each in run.records] == [
+        (1, "error"),
+        (1, "error"),
+        (2, "ok"),
+        (2, "ok"),
+    ]
+
+
+ARMS = ("dataset=few_held", "optimizer=sgd", "epochs=2", "batch_size=8")
+
+
+@pytest.fixture(scope="session")
+def arms(trained: Callable[..., Any], tiny: Path) -> Any:
+    """Two initialisers, with and without dropout."""
+    return trained(
+        "-p", tiny, "model=two_layers", *ARMS, "init=drawn,xavier_uniform", "dropout=0,0.5",
+        "--seeds", "2",
+    )  # fmt: skip
+
+
+def test_a_curve_does_not_depend_on_other_arms_nor_on_the_order_nor_on_jobs(
+    arms: Any, trained: Callable[..., Any], tiny: Path
+) -> None:
+    other = trained(
+        "-p", tiny, "model=linear,two_layers", *ARMS, "init=xavier_uniform,zeros", "dropout=0.5,0",
+        "--seeds", "2", "--plan-seed", "7", "--jobs", "2",
+    )  # fmt: skip
+
+    here, there = curves(arms.records), curves(other.records)
+    common = [key for key in here if key in there]
+    assert len(common) == 4
+    assert [here[key] for key in common] == [there[key] for key in common]
+    assert {each["shared"] for each in other.records} == {True}
+    assert {each["shared"] for each in arms.records} == {False}
+
+
+def test_a_run_in_one_process_has_the_same_curves(
+    arms: Any, trained: Callable[..., Any], tiny: Path
+) -> None:
+    alone = trained(
+        "-p", tiny, "model=two_layers", *ARMS, "init=drawn,xavier_uniform", "dropout=0,0.5",
+        "--seeds", "2", "--in-process", "--format", "json",
+    )  # fmt: skip
+
+    assert curves(alone.records) == curves(arms.records)
+    assert alone.ended.torch is True
+    assert len(alone.ended.json["cases"]) == 4  # what the model prints is not in it
+
+
+def test_seeds_and_arms_differ(arms: Any) -> None:
+    losses = [tuple(each["curves"]["train_loss"]) for each in arms.records]
+
+    assert len(losses) == len(set(losses)) == 8
+
+
+LESSON = """
+from pathlib import Path
+from harness import Model, hookimpl
+
+def net(task):
+    from torch import nn
+    return nn.Linear(task.features, task.outputs)
+
+@hookimpl
+def bench_register_models():
+    return [Model("lesson", net)]
+
+@hookimpl
+def bench_trial_finished(record):
+    with Path("seen").open("a") as file:
+        file.write(f"{record.settings['model']} {record.seed} {record.status}\\n")
+    if record.seed == 1:
+        raise RuntimeError("the observer\\nfell asleep")
+"""
+
+
+def test_a_package_with_an_entry_point_brings_models_and_observers(
+    trained: Callable[..., Any], tiny: Path, tmp_path: Path
+) -> None:
+    info = tmp_path / "bench_lesson-0.3.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bench-lesson\nVersion: 0.3\n")
+    (info / "entry_points.txt").write_text("[bench]\nlesson = bench_lesson\n")
+    (tmp_path / "bench_lesson.py").write_text(LESSON)
+
+    run = trained(
+        "-p", tiny, "model=lesson", "dataset=few", "optimizer=sgd", "--seeds", "2",
+        env={"PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+
+    assert run.ended.code == 0
+    assert run.noted("seen") == ["lesson 0 ok", "lesson 1 ok"]
+    assert (
+        "note: plugin 'lesson': bench_trial_finished: RuntimeError: the observer\\nfell asleep\n"
+        in run.ended.err
+    )
+    assert run.records[0]["sources"]["model"].startswith("lesson (bench-lesson 0.3) ")
+
+
+def test_an_expectation_that_fails_is_exit_1_and_diverged_trials_are_results(
+    trained: Callable[..., Any], tiny: Path, misbehaving: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.toml").write_text(EXPECTING.format(tiny=tiny, bad=misbehaving))
+
+    run = trained("--file", tmp_path / "mine.toml", "--suite", "mine", "--check")
+
+    assert [each["status"] for each in run.records].count("diverged") == 1
+    assert run.ended.code == 1
+    assert "expected, but it fails: test_accuracy of model=linear is at least 2" in run.ended.out
+
+
+def test_strict_counts_diverged_trials_as_failed(
+    trained: Callable[..., Any], tiny: Path, misbehaving: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.toml").write_text(EXPECTING.format(tiny=tiny, bad=misbehaving))
+
+    run = trained("--file", tmp_path / "mine.toml", "--suite", "mine", "--check", "--strict")
+
+    assert run.ended.code == 3
+
+
+EXPECTING = """
+plugins = ["{tiny}", "{bad}"]
+[suites.mine]
+seeds = 1
+base = {{ dataset = "few", optimizer = "sgd", batch_size = 8 }}
+factors = {{ model = ["linear", "becomes_nan"] }}
+[[suites.mine.expect]]
+where = {{ model = "linear" }}
+metric = "test_accuracy"
+min = 2
+"""
+
+
+def test_a_run_without_a_result_is_exit_4_and_says_why(
+    trained: Callable[..., Any], tiny: Path
+) -> None:
+    run = trained(
+        "-p", tiny, "model=linear,lenet", "dataset=few", "optimizer=sgd", "device=cuda",
+        "--seeds", "1",
+    )  # fmt: skip
+
+    refused, absent = run.record(model="lenet"), run.record(model="linear")
+    assert run.ended.code == 4
+    assert (refused["status"], refused["reason"]) == (
+        "unsupported",
+        "lenet takes images (channels, height, width), not samples of shape (4,)",
+    )
+    assert absent["status"] == "skipped"
+    assert absent["reason"]
+    assert "expected to be skipped" in run.ended.err
+
+
+def test_a_run_file_is_whole_before_the_first_trial(
+    steady: Any,
+) -> None:
+    found = json.loads((steady.folder / "run.json").read_text())
+
+    assert found["schema"] == 1
+    assert found["id"] == steady.folder.name
+    assert found["command"][:2] == ["run", "-p"]
+    assert len(found["plan"]["trials"]) == 6
+    assert found["environment"]["torch"]
