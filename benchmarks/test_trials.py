@@ -40,12 +40,12 @@ class Times:
         self.bare_s: list[float] = []
         self.began: float | None = None
 
-    def begun(self, total: int, done: int) -> None: ...
+    def begun(self, *_: object) -> None: ...
 
-    def started(self, case: Case, trial: Trial) -> None:
+    def started(self, *_: object) -> None:
         self.began = time.perf_counter()
 
-    def ended(self, case: Case, trial: Trial, record: Record) -> None:
+    def ended(self, _case: Case, _trial: Trial, record: Record) -> None:
         assert record.status == "ok", record.reason
         assert self.began is not None
         self.trial_s.append(time.perf_counter() - self.began)

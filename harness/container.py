@@ -1,7 +1,7 @@
-"""What a container (a control group of Linux) allows: memory and processors below the machine's own.
+"""What a container (a control group of Linux) allows: memory and processors below the machine's.
 
-Files and their meanings: kernel.org, admin-guide/cgroup-v2.rst ("memory.max", "memory.current", "cpu.max") and
-cgroup-v1/memory.rst, sched-bwc.rst. The tightest limit on the way up to the root counts.
+Files and their meanings: kernel.org, admin-guide/cgroup-v2.rst ("memory.max", "memory.current",
+"cpu.max") and cgroup-v1/memory.rst, sched-bwc.rst. The tightest limit up to the root counts.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def memory_left(root: Path = ROOT, own: Path = OWN) -> int | None:
 
 
 def processors(root: Path = ROOT, own: Path = OWN) -> int | None:
-    """Count the processors whose time the container may take, rounded up; None: there is no limit."""
+    """Count the processors whose time the container may take, rounded up; None: no limit."""
     shares = [
         share
         for path in _files(root, own, "cpu.max")

@@ -41,7 +41,7 @@ class StoreError(BenchError):
     """Results that cannot be found, read or written."""
 
 
-class UnknownName(BenchError):  # noqa: N818  # its base says that it is an error
+class UnknownName(BenchError):  # its base says that it is an error
     """A name that nothing is registered under; the message offers the nearest."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str], note: str = "") -> None:

@@ -1,9 +1,9 @@
 """How much of the host's memory a trial may take, and how much its processes take now (Linux).
 
-A limit of the kernel's (RLIMIT_DATA, getrlimit(2)) stops private memory at the allocation that is too much: that
-process sees an error, and the machine stays usable. It says nothing of shared memory and counts each process by
-itself, so the server also looks at the whole tree now and then. RLIMIT_AS would break CUDA, which reserves more
-addresses than there is memory.
+A limit of the kernel's (RLIMIT_DATA, getrlimit(2)) stops private memory at the allocation that is
+too much: that process sees an error, and the machine stays usable. It says nothing of shared memory
+and counts each process by itself, so the server also looks at the whole tree now and then.
+RLIMIT_AS would break CUDA, which reserves more addresses than there is memory.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def limit_private_memory(limit_bytes: int, proc: Path = PROC) -> bool:
 def tree_bytes(pid: int, proc: Path = PROC) -> int:
     """Add up the memory of a process and of all that descends from it, swapped pages too.
 
-    Shared memory is taken from the process that has most of it: the same pages stand in each that maps them.
-    Processes that are gone count nothing.
+    Shared memory is taken from the process that has most of it: the same pages stand in each that
+    maps them. Processes that are gone count nothing.
     """
     seen = [_status(proc / str(each)) for each in _tree(pid)]
     private = sum(each.get("RssAnon", 0) + each.get("VmSwap", 0) for each in seen)

@@ -198,7 +198,7 @@ def _chooser(settings: Mapping[str, Any], address: str) -> str:
 def _completed(
     settings: Mapping[str, Any], known: Mapping[str, Mapping[str, None]], default_of: DefaultOf
 ) -> dict[str, Any]:
-    """Add the addresses that another run knows, at their defaults; plain values, as JSON has them."""
+    """Add the addresses that another run knows, at their defaults; values as JSON has them."""
     addresses = dict(known.get("", {}))
     for root in DEFINITION_ROOTS:
         addresses |= known.get(f"{root}={settings.get(root)}", {})

@@ -19,7 +19,7 @@ from harness.hookspecs import hookimpl
 from harness.registry import Plugin, Registry, registry_of
 from harness.store import Journal, create_run
 from harness.suite import Suite
-from tests.made import made_case, made_plan, made_record, made_run
+from made import made_case, made_plan, made_record, made_run
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

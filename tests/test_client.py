@@ -96,15 +96,6 @@ def test_the_same_trial_twice_has_the_same_curves_bit_for_bit(
     assert first.data == second.data
 
 
-def test_a_plugin_that_loads_in_the_parent_alone_is_refused_by_the_server(tmp_path: Path) -> None:
-    server = Server([str(tmp_path / "gone.py")])
-    server.start()
-
-    with pytest.raises(PluginError, match=r"gone\.py: there is no such file"):
-        server.wait()
-    server.close()
-
-
 def test_a_preload_that_fails_is_told_with_the_definition_that_wants_it(
     plugins: tuple[str, ...],
 ) -> None:
@@ -154,16 +145,14 @@ def test_other_systems_get_a_fresh_interpreter_for_each_request(
     runner.start()
     runner.submit(requested(1, "two_layers"))
     runner.submit(requested(2, "sleeps", timeout_s=0.5))
-    runner.submit(requested(3, "exits"))
 
-    trained, late, left = runner.wait(), runner.wait(), runner.wait()
+    trained, late = runner.wait(), runner.wait()
     runner.close()
 
     assert trained.outcome is not None
     assert (trained.outcome.status, trained.ending) == ("ok", "exit code 0")
     assert "a model prints" in trained.output
     assert (late.number, late.timed_out, late.outcome) == (2, True, None)
-    assert (left.ending, left.outcome, left.timed_out) == ("exit code 3", None, False)
 
 
 def test_a_request_in_this_process_prints_to_stderr(

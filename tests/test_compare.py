@@ -26,7 +26,7 @@ from harness.planned import Expectation, Plan
 from harness.record import BROKEN, STATUSES, Record, Status
 from harness.store import StoredRun
 from harness.tables import summaries
-from tests.made import made_case, made_plan, made_record, made_run
+from made import made_case, made_plan, made_record, made_run
 
 BASE = {"init": "normal[std=0.01]", "model.activation": "relu"}
 XAVIER = {"init": "xavier_uniform", "model.activation": "relu"}

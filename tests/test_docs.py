@@ -1,4 +1,4 @@
-"""The documents say what the code does: examples run, headings match signatures, figures come from one place."""
+"""The documents say what the code does: examples run, headings match signatures."""
 
 from __future__ import annotations
 

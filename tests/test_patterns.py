@@ -64,6 +64,7 @@ def matches(pattern: dict[str, Any], given: dict[str, Any]) -> bool:
         ({"model.activation": "ReLU"}, {}, True),
         ({"model.activation": "tanh"}, {}, False),
         ({"model.activation": "none"}, {}, False),
+        ({"model.activation": '"[relu]"'}, {}, False),
         (
             {"model.activation": "leaky_relu"},
             {"model.activation": "leaky_relu[negative_slope=1]"},

@@ -275,7 +275,8 @@ def test_no_initializer_may_be_called_as_built() -> None:
         return [Initializer("as-built", lambda parameter, generator: None)]
 
     assert refused(mine=plugin(register_initializers=initializers)) == (
-        "plugin 'mine': an initializer is called 'as-built': that is a value of its setting, and no name"
+        "plugin 'mine': an initializer is called 'as-built':"
+        " that is a value of its setting, and no name"
     )
 
 

@@ -17,7 +17,7 @@ from harness.record import Record
 from harness.render import headers, level_text, render_cases, render_trials
 from harness.settings import plain, text
 from harness.tables import summaries
-from tests.made import made_case, made_plan, made_record
+from made import made_case, made_plan, made_record
 from tests.test_settings import LEVELS
 
 FAST = {"train_samples_per_s": 12_300.0, "host_peak_bytes": 3_586_130}
@@ -153,7 +153,8 @@ def test_metrics_choose_columns_with_spread_and_n() -> None:
 
 
 def test_a_metric_stands_for_all_its_layers() -> None:
-    found = records(0.5, **{"norm/0.weight": 1.0, "norm/1.weight": 2.0})
+    layers: dict[str, Any] = {"norm/0.weight": 1.0, "norm/1.weight": 2.0}
+    found = records(0.5, **layers)
     header, *_ = shown(found, metrics=["norm"])
 
     assert header.split()[2:-1] == ["norm/0.weight", "norm/1.weight"]

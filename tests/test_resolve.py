@@ -17,6 +17,7 @@ from harness.resolve import (
     Resolved,
     Resolver,
     check_metric_name,
+    default_of,
     definitions_of,
     typed_options,
 )
@@ -378,3 +379,30 @@ def test_a_resolver_remembers_what_it_has_looked_up() -> None:
         resolver.resolve(base, {"epochs": epochs})
 
     assert calls == ["task", "accepts"]
+
+
+def test_an_address_that_nobody_gave_is_at_its_default() -> None:
+    settings = resolved(init="constant[val=1]").settings
+
+    assert {
+        address: default_of(REGISTRY, settings, address)
+        for address in ("dataset", "init", "epochs", "memory_limit", "metrics", "model.hidden")
+    } == {
+        "dataset": "digits",
+        "init": "as_built",
+        "epochs": 10,
+        "memory_limit": None,
+        "metrics": (),
+        "model.hidden": (256,),
+    }
+
+
+@pytest.mark.parametrize("address", ["init.val", "model.nonsense"])
+def test_an_address_without_a_default_says_so(address: str) -> None:
+    settings = resolved(init="constant[val=1]").settings
+
+    with pytest.raises(SettingError) as caught:
+        default_of(REGISTRY, settings, address)
+    assert str(caught.value) == (
+        f"{address} has no default: runs that give it cannot be matched with others"
+    )

@@ -98,18 +98,6 @@ def test_a_run_that_is_interrupted_keeps_what_was_finished_and_can_be_resumed(
     assert curves(reading(folder)) == curves(steady.records)
 
 
-def test_impatient_interrupts_leave_nothing_running_either(halfway: Any, tmp_path: Path) -> None:
-    for _ in range(5):
-        halfway.send(signal.SIGINT)
-        time.sleep(0.01)
-    ended = halfway.end()
-
-    assert ended.code == 130
-    assert "Traceback" not in ended.err
-    assert ended.left() == []
-    assert living(tmp_path) == []
-
-
 def test_a_run_whose_command_is_killed_leaves_nothing_running_and_can_be_resumed(
     halfway: Any,
     bench: Callable[..., Any],
@@ -146,18 +134,22 @@ def test_a_run_whose_command_is_killed_leaves_nothing_running_and_can_be_resumed
     assert len(reading(folder)) == 6
 
 
-def test_a_server_that_still_imports_dies_with_its_command(
+def test_impatient_signals_while_the_server_imports_leave_nothing_running(
     start: Callable[..., Any], tiny: Path, patiently: Callable[..., bool]
 ) -> None:
     started = start("run", "-p", tiny, *SWEEP)
     assert patiently(lambda: psutil.Process(started.process.pid).children())
-    started.send(signal.SIGKILL)
+    for number in (signal.SIGTERM, *[signal.SIGINT] * 4):
+        started.send(number)
+        time.sleep(0.01)
     ended = started.end()
 
+    assert ended.code == 130
+    assert "Traceback" not in ended.err
     assert ended.left() == []
 
 
-def test_a_run_that_is_terminated_before_its_first_trial_can_be_resumed_by_force(
+def test_a_server_that_imports_dies_with_its_command_and_the_run_is_resumed_by_force(
     start: Callable[..., Any],
     bench: Callable[..., Any],
     plugin: Path,
@@ -166,16 +158,12 @@ def test_a_run_that_is_terminated_before_its_first_trial_can_be_resumed_by_force
     only_run: Callable[[Path], Path],
     reading: Callable[[Path], list[dict[str, Any]]],
 ) -> None:
-    started = start("run", "-p", plugin, *SWEEP, env=CHILDREN)
-    assert patiently((tmp_path / "results").exists)
+    started = start("run", "-p", plugin, *SWEEP)
     assert patiently(lambda: psutil.Process(started.process.pid).children())
-    started.send(signal.SIGTERM)
-    ended = started.end()
+    started.send(signal.SIGKILL)
 
-    assert ended.code == 130
-    assert ended.left() == []
+    assert started.end().left() == []
     assert reading(only_run(tmp_path)) == []
-    assert not (only_run(tmp_path) / "data").exists()
 
     plugin.write_text(plugin.read_text() + "\n# changed\n")
     resumed = bench("resume", "--force")
@@ -366,26 +354,38 @@ def test_a_package_with_an_entry_point_brings_models_and_observers(
     assert run.records[0]["sources"]["model"].startswith("lesson (bench-lesson 0.3) ")
 
 
+@pytest.fixture(scope="session")
+def expecting(
+    trained: Callable[..., Any],
+    tiny: Path,
+    misbehaving: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Any:
+    """A run with an expectation that fails, and a trial that diverges."""
+    file = tmp_path_factory.mktemp("expecting") / "mine.toml"
+    file.write_text(EXPECTING.format(tiny=tiny, bad=misbehaving))
+    return trained("--file", file, "--suite", "mine", "--check")
+
+
 def test_an_expectation_that_fails_is_exit_1_and_diverged_trials_are_results(
-    trained: Callable[..., Any], tiny: Path, misbehaving: Path, tmp_path: Path
+    expecting: Any,
 ) -> None:
-    (tmp_path / "mine.toml").write_text(EXPECTING.format(tiny=tiny, bad=misbehaving))
-
-    run = trained("--file", tmp_path / "mine.toml", "--suite", "mine", "--check")
-
-    assert [each["status"] for each in run.records].count("diverged") == 1
-    assert run.ended.code == 1
-    assert "expected, but it fails: test_accuracy of model=linear is at least 2" in run.ended.out
+    assert sorted(each["status"] for each in expecting.records) == ["diverged", "ok"]
+    assert expecting.ended.code == 1
+    assert "fails: test_accuracy of model=linear is at least 2" in expecting.ended.out
 
 
 def test_strict_counts_diverged_trials_as_failed(
-    trained: Callable[..., Any], tiny: Path, misbehaving: Path, tmp_path: Path
+    expecting: Any, bench: Callable[..., Any], tmp_path: Path
 ) -> None:
-    (tmp_path / "mine.toml").write_text(EXPECTING.format(tiny=tiny, bad=misbehaving))
+    shutil.copytree(expecting.cwd, tmp_path, dirs_exist_ok=True)
+    [file] = tmp_path.glob("results/*/*/run.json")
+    content = json.loads(file.read_text())
+    content["options"]["strict"] = True
+    file.write_text(json.dumps(content))
 
-    run = trained("--file", tmp_path / "mine.toml", "--suite", "mine", "--check", "--strict")
-
-    assert run.ended.code == 3
+    assert bench("resume", cwd=expecting.cwd).code == 1
+    assert bench("resume").code == 3
 
 
 EXPECTING = """

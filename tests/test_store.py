@@ -27,7 +27,7 @@ from harness.store import (
     list_runs,
     read_run,
 )
-from tests.made import made_case, made_plan, made_record, made_run
+from made import made_case, made_plan, made_record, made_run
 
 PLAN = made_plan(made_case({"init": "normal"}), made_case({"init": "zeros"}, 0), seeds=(0, 1))
 RECORDS = [made_record(PLAN, each.case, each.seed) for each in PLAN.trials]
@@ -492,3 +492,15 @@ def test_results_that_are_absent_list_nothing(tmp_path: Path) -> None:
 
 def test_a_run_file_needs_a_suite_and_a_plan_only() -> None:
     assert RunFile(suite="init", plan=PLAN).schema == 1
+
+
+def test_results_that_the_system_refuses_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: Path) -> Iterator[Path]:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(StoreError) as caught:
+        list_runs(tmp_path)
+    assert str(caught.value) == f"{tmp_path} cannot be read: Permission denied"

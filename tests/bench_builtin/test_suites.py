@@ -11,6 +11,7 @@ import bench_builtin
 import pytest
 from bench_builtin import activations, datasets, initializers, models, optimizers, schedules, suites
 
+from harness.draft import draft
 from harness.metrics import MEANINGS
 from harness.options import schema_of
 from harness.plan import make_plan
@@ -26,7 +27,6 @@ from harness.settings import (
     split_name,
     text,
 )
-from harness.draft import draft
 
 (FILE,) = suites.bench_register_suites()
 SUITES: Mapping[str, dict[str, Any]] = tomllib.loads(FILE.read_text(encoding="utf-8"))["suites"]
