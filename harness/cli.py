@@ -206,6 +206,28 @@ def show(ctx: click.Context, /, **given: Any) -> int:
 
 
 @bench.command()
+@click.argument("run_names", metavar="RUN RUN...", nargs=-1, required=True)
+@click.option("--metrics", metavar="A,B", help="Columns of the table.")
+@click.option(
+    "--format", "style", type=click.Choice(FORMATS), default="table", help="Of the table."
+)
+@shared
+@click.pass_context
+def merge(ctx: click.Context, /, **given: Any) -> int:
+    """Merge runs into a new one: more seeds, more cases, or the same from another machine."""
+    from harness import session, store
+
+    places = _places(ctx)
+    names = given["run_names"]
+    if len(names) < 2:
+        raise click.UsageError(f"merge needs two runs or more, and was given {names[0]!r} alone")
+    folders = [store.find_run(places.results, each) for each in names]
+    folder = session.merge_runs(folders, places, sys.argv[1:])
+    _shown_after(folder, given["style"], given["metrics"])
+    return 0
+
+
+@bench.command()
 @click.option("--format", "style", type=click.Choice(("table", "json")), default="table")
 @shared
 @click.pass_context
@@ -453,7 +475,9 @@ def _print(text: str) -> None:
 def _print_json(content: object) -> None:
     import msgspec
 
-    click.echo(msgspec.json.format(msgspec.json.encode(content), indent=2).decode())
+    encoded = msgspec.json.encode(content)
+    shown = msgspec.json.format(encoded, indent=2) if sys.stdout.isatty() else encoded
+    click.echo(shown.decode())
 
 
 def _width() -> int | None:

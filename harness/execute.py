@@ -26,9 +26,12 @@ from harness.record import Record
 from harness.registry import Registry
 from harness.resolve import definitions_of
 from harness.settings import root_of
-from harness.units import duration, one_line
+from harness.units import byte_count, duration, one_line
 
 DATA_FOLDER = "data"
+_NO_MEMORY = "std::bad_alloc"
+"""What native code says that got no memory, before it aborts."""
+
 _OUTPUT_LINES = 12
 
 
@@ -59,6 +62,7 @@ class Conditions:
         data_root: Where fetched files lie.
         environment: Versions and machine, for every record.
         jobs: Trials side by side.
+        memory_limit: Bytes of host memory that a trial may take where its setting is none.
         in_process: Whether this process trains itself.
         now: The clock of records.
     """
@@ -69,6 +73,7 @@ class Conditions:
     data_root: Path
     environment: Mapping[str, Any]
     jobs: int = 1
+    memory_limit: int | None = None
     in_process: bool = False
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -241,6 +246,7 @@ def _request(execution: _Execution, trial: Trial, *, discarded: bool = False) ->
         seed=trial.seed,
         fold=trial.fold,
         timeout_s=case.settings["timeout_s"],
+        memory_limit=_memory_limit(execution, case),
         data=data,
         data_root=str(execution.conditions.data_root),
         discarded=discarded,
@@ -259,6 +265,7 @@ def _prepare(execution: _Execution, trial: Trial) -> _Prepared:
             number=execution.next_number(),
             settings=case.settings,
             timeout_s=case.settings["timeout_s"],
+            memory_limit=_memory_limit(execution, case),
             data_root=str(execution.conditions.data_root),
             prepare=str(path),
         )
@@ -298,11 +305,23 @@ def _outcome(ended: Ended, timeout_s: float) -> Outcome:
         return Outcome(
             status="timeout", reason=f"killed at its deadline, after {duration(timeout_s)}"
         )
+    if ended.over_bytes is not None:
+        taken = byte_count(ended.over_bytes)
+        return Outcome(
+            status="oom-host", reason=f"killed: it took {taken} of host memory, more than it may"
+        )
     if ended.outcome is not None:
         return ended.outcome
+    if _NO_MEMORY in ended.output:
+        return Outcome(status="oom-host", reason=f"{_NO_MEMORY}, and died with {ended.ending}")
     return Outcome(
         status="crashed", reason=f"the process died with {ended.ending} before it had a result"
     )
+
+
+def _memory_limit(execution: _Execution, case: Case) -> int | None:
+    limit: int | None = case.settings["memory_limit"]
+    return execution.conditions.memory_limit if limit is None else limit
 
 
 def _keep_ended(execution: _Execution, ended: Ended) -> None:

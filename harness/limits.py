@@ -17,6 +17,7 @@ import psutil
 PROC = Path("/proc")
 
 _FIELD = re.compile(r"^(VmData|RssAnon|RssShmem|VmSwap):\s+(\d+) kB$", re.MULTILINE)
+_SHARE = re.compile(r"^(?:Pss_Anon|Pss_Shmem|SwapPss):\s+(\d+) kB$", re.MULTILINE)
 
 
 def limit_private_memory(limit_bytes: int, proc: Path = PROC) -> bool:
@@ -40,15 +41,29 @@ def limit_private_memory(limit_bytes: int, proc: Path = PROC) -> bool:
     return True
 
 
-def tree_bytes(pid: int, proc: Path = PROC) -> int:
-    """Add up the memory of a process and of all that descends from it, swapped pages too.
+def own_bytes(proc: Path = PROC) -> int:
+    """Read the private memory of this process: what a process that it forks inherits."""
+    return _status(proc / "self").get("RssAnon", 0)
 
-    Shared memory is taken from the process that has most of it: the same pages stand in each that
-    maps them. Processes that are gone count nothing.
+
+def tree_bytes(pid: int, inherited: int, proc: Path = PROC) -> int:
+    """Add up the memory of a process and of all that descends from it, over what it inherited.
+
+    Where there are several processes, each page counts by its share among those that map it
+    (smaps_rollup, proc(5)); a walk over all pages is too slow to be made where there is one.
+
+    Args:
+        pid: The root of the tree; processes that are gone count nothing.
+        inherited: Bytes that it shared with its parent from the start.
+        proc: The folder of processes.
     """
-    seen = [_status(proc / str(each)) for each in _tree(pid)]
-    private = sum(each.get("RssAnon", 0) + each.get("VmSwap", 0) for each in seen)
-    return private + max((each.get("RssShmem", 0) for each in seen), default=0)
+    tree = _tree(pid)
+    if len(tree) == 1:
+        seen = _status(proc / str(pid))
+        taken = sum(seen.get(name, 0) for name in ("RssAnon", "RssShmem", "VmSwap"))
+        return max(0, taken - inherited)
+    shares = sum(_share(proc / str(each)) for each in tree)
+    return max(0, shares - inherited * len(tree) // (len(tree) + 1))
 
 
 def _tree(pid: int) -> list[int]:
@@ -56,6 +71,10 @@ def _tree(pid: int) -> list[int]:
         return [pid, *(each.pid for each in psutil.Process(pid).children(recursive=True))]
     except psutil.NoSuchProcess:
         return [pid]
+
+
+def _share(folder: Path) -> int:
+    return sum(1024 * int(kib) for kib in _SHARE.findall(_text(folder / "smaps_rollup")))
 
 
 def _status(folder: Path) -> dict[str, int]:

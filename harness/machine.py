@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness import container
+
 _VERSIONS = ("torch", "torchvision", "numpy", "scikit-learn")
 
 
@@ -40,20 +42,35 @@ def package_version(name: str) -> str | None:
 
 
 def cores() -> int:
-    """Count the cores that this process may use."""
+    """Count the cores that this process may use: a container's share, rounded up, if it is less."""
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        count = len(os.sched_getaffinity(0))
+    else:
+        count = os.cpu_count() or 1
+    return min(count, container.processors() or count)
 
 
 def memory_bytes() -> int | None:
-    """Read the machine's memory; None where it cannot be read."""
+    """Read the machine's memory, or the container's if it is less; None where neither is told."""
+    return _least(_memory("total"), container.memory_limit())
+
+
+def free_memory_bytes() -> int | None:
+    """Read the memory that can be taken now, of the machine and of the container."""
+    return _least(_memory("available"), container.memory_left())
+
+
+def _memory(name: str) -> int | None:
     import psutil
 
     try:
-        return int(psutil.virtual_memory().total)
-    except (OSError, ValueError, psutil.Error):
+        return int(getattr(psutil.virtual_memory(), name))
+    except (OSError, ValueError, KeyError, psutil.Error):
         return None
+
+
+def _least(*values: int | None) -> int | None:
+    return min((each for each in values if each is not None), default=None)
 
 
 def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:

@@ -53,7 +53,7 @@ def merged(runs: Sequence[StoredRun], default_of: DefaultOf) -> tuple[RunFile, l
 
 
 def _plan(plans: Sequence[Plan], whole: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Plan:
-    factors = tuple(dict.fromkeys(address for plan in plans for address in plan.factors))
+    factors = _factors(plans, whole)
     places: dict[str, int] = {}
     cases: list[Case] = []
     baselines: list[Mapping[str, Any] | None] = []
@@ -82,6 +82,24 @@ def _plan(plans: Sequence[Plan], whole: Callable[[Mapping[str, Any]], dict[str, 
         margins={key: each for plan in reversed(plans) for key, each in plan.margins.items()},
         notes=tuple(dict.fromkeys(note for plan in plans for note in plan.notes)),
     )
+
+
+def _factors(
+    plans: Sequence[Plan], whole: Callable[[Mapping[str, Any]], dict[str, Any]]
+) -> tuple[str, ...]:
+    """List the factors of all runs, and the addresses by which cases of equal levels differ."""
+    factors = dict.fromkeys(address for plan in plans for address in plan.factors)
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for plan in plans:
+        for case in plan.cases:
+            settings = whole(case.settings)
+            levels = [case.levels.get(address, settings.get(address)) for address in factors]
+            groups.setdefault(json.dumps(levels), []).append(settings)
+    for group in groups.values():
+        for address in dict.fromkeys(address for settings in group for address in settings):
+            if len({json.dumps(settings.get(address)) for settings in group}) > 1:
+                factors[address] = None
+    return tuple(factors)
 
 
 def _case(case: Case, settings: dict[str, Any], factors: Sequence[str]) -> Case:

@@ -42,6 +42,7 @@ class Request(Struct, frozen=True, kw_only=True, tag=True):
     Attributes:
         number: Names the request in answers.
         timeout_s: Seconds after which the process and all that it started are killed.
+        memory_limit: Bytes of host memory that they may take, over what they inherit; None: any.
         data: The file that the data was prepared in; None where the dataset is seeded or none.
         data_root: Where fetched files lie.
         prepare: The file to write the data to.
@@ -53,6 +54,7 @@ class Request(Struct, frozen=True, kw_only=True, tag=True):
     seed: int = 0
     fold: int | None = None
     timeout_s: float = 600.0
+    memory_limit: int | None = None
     data: str | None = None
     data_root: str = "."
     prepare: str | None = None
@@ -78,6 +80,7 @@ class Ended(Struct, frozen=True, kw_only=True, tag=True):
     Attributes:
         ending: `exit code 3`, `signal 11 (SIGSEGV)`.
         timed_out: Whether it was killed at its deadline.
+        over_bytes: Host memory that its processes took when they were killed for it.
         wall_s: From its fork to its end.
         outcome: What it found; None where it died before it could say.
         output: The end of what it printed.
@@ -89,6 +92,7 @@ class Ended(Struct, frozen=True, kw_only=True, tag=True):
     wall_s: float
     outcome: Outcome | None
     output: str
+    over_bytes: int | None = None
 
 
 def line(message: Struct) -> bytes:

@@ -25,6 +25,7 @@ import msgspec
 import psutil
 
 from harness.errors import BenchError
+from harness.limits import limit_private_memory, own_bytes, tree_bytes
 from harness.memory import trim_heap
 from harness.messages import Ended, Hello, Outcome, Ready, Refused, Request, line
 from harness.processes import adopt_orphans, die_with_parent, ending, kill_all, kill_tree, reap
@@ -35,6 +36,7 @@ from harness.worker import run_request
 _CHUNK = 1 << 16
 _KEPT_OUTPUT = 1 << 14
 _POLL_S = 0.02
+_LOOK_S = 0.5
 
 
 def main(descriptor: int, parent: int) -> None:
@@ -87,6 +89,11 @@ class _Child:
     outcome: bytearray = field(default_factory=bytearray)
     output: bytearray = field(default_factory=bytearray)
     timed_out: bool = False
+    over_bytes: int | None = None
+
+    @property
+    def condemned(self) -> bool:
+        return self.timed_out or self.over_bytes is not None
 
     @property
     def deadline(self) -> float:
@@ -107,6 +114,8 @@ class _Server:
         self.registry = registry
         self.children: dict[int, _Child] = {}
         self.unread = bytearray()
+        self.looked = 0.0
+        self.inherited = own_bytes()
         self.selector = selectors.DefaultSelector()
         self.selector.register(connection, selectors.EVENT_READ)
 
@@ -134,21 +143,37 @@ class _Server:
                 self._receive(received)
             elif isinstance(key.data, _Child):
                 self._read(key.data, key.fd)
-        now = time.monotonic()
+        self._judge()
         for child in list(self.children.values()):
-            if now >= child.deadline and not child.timed_out:
-                child.timed_out = True
-                kill_tree(child.pid)
             self._end(child)
         return True
+
+    def _judge(self) -> None:
+        """Kill the trees that are past their deadline, or take more memory than they may."""
+        now = time.monotonic()
+        looks = now - self.looked >= _LOOK_S
+        if looks:
+            self.looked = now
+        for child in self.children.values():
+            if child.condemned:
+                continue
+            if now >= child.deadline:
+                child.timed_out = True
+            elif looks and (limit := child.request.memory_limit) is not None:
+                taken = tree_bytes(child.pid, self.inherited)
+                child.over_bytes = taken if taken > limit else None
+            if child.condemned:
+                kill_tree(child.pid)
 
     def _patience_s(self) -> float | None:
         waiting = [
             each.deadline - time.monotonic()
             for each in self.children.values()
-            if not each.timed_out
+            if not each.condemned
         ]
-        if any(each.pid_file is None or each.timed_out for each in self.children.values()):
+        if any(each.request.memory_limit is not None for each in self.children.values()):
+            waiting.append(self.looked + _LOOK_S - time.monotonic())
+        if any(each.pid_file is None or each.condemned for each in self.children.values()):
             waiting.append(_POLL_S)
         return max(0.0, min(waiting)) if waiting else None
 
@@ -196,7 +221,12 @@ class _Server:
             sys.stdout = open(1, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
             sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
             faulthandler.enable()
+            if request.memory_limit is not None:
+                limit_private_memory(request.memory_limit)
+            own = os.getpid()
             found = run_request(request, self.registry)
+            if os.getpid() != own:
+                os._exit(1)  # a process that the trial forked has come back here: it has no say
             _write_all(outcome, msgspec.json.encode(found))
             for stream in (sys.stdout, sys.stderr):
                 with contextlib.suppress(Exception):
@@ -238,6 +268,7 @@ class _Server:
             number=child.request.number,
             ending=ending(status),
             timed_out=child.timed_out,
+            over_bytes=child.over_bytes,
             wall_s=ended - child.started,
             outcome=_decoded(child),
             output=bytes(child.output[-_KEPT_OUTPUT:]).decode("utf-8", "backslashreplace"),
@@ -286,7 +317,7 @@ def _write_all(file: int, content: bytes) -> None:
 
 
 def _decoded(child: _Child) -> Outcome | None:
-    if child.timed_out:
+    if child.condemned:
         return None
     try:
         return msgspec.json.decode(bytes(child.outcome), type=Outcome)

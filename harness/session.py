@@ -15,7 +15,7 @@ from harness.definitions import Metric
 from harness.draft import SuiteFile, draft, read_file, seed_range
 from harness.errors import StoreError, SuiteError, UnknownName
 from harness.execute import Conditions, Watcher, execute
-from harness.machine import absence, environment
+from harness.machine import absence, environment, free_memory_bytes
 from harness.merge import merged
 from harness.metrics import Meaning
 from harness.overrides import SWEEP, Override, overridden
@@ -349,8 +349,15 @@ def _conditions(run: RunFile, loaded: Loaded, folder: Path) -> Conditions:
         data_root=Path(run.options["data_root"]),
         environment=run.environment,
         jobs=run.options["jobs"],
+        memory_limit=_usual_memory_limit(run.options["jobs"]),
         in_process=run.options["in_process"],
     )
+
+
+def _usual_memory_limit(jobs: int) -> int | None:
+    """Take three quarters of what is free now, divided by the trials side by side."""
+    free = free_memory_bytes()
+    return None if free is None else free * 3 // 4 // jobs
 
 
 def _differences(run: RunFile, here: Mapping[str, Any], registry: Registry) -> list[str]:

@@ -33,11 +33,15 @@ from harness.metrics import MEANINGS
 from harness.nvml import GpuWatch, open_nvml
 from harness.prepare import fingerprint, map_data, sizes, to_device, write_data
 from harness.readings import Reading
+from harness.record import Status
 from harness.registry import Registry
 from harness.seeding import derive
 from harness.training import Diverged
 from harness.units import one_line
 from harness.workload import Parts, build_workload, dtype_of, load_data, split_data
+
+_NO_HOST_MEMORY = "DefaultCPUAllocator: can't allocate memory"
+"""What torch's allocator for the CPU says (c10/core/impl/alloc_cpu.cpp); it raises RuntimeError."""
 
 _GPU_REASON = "the trial did not run on an NVIDIA GPU"
 
@@ -61,20 +65,26 @@ def run_request(request: Request, registry: Registry, *, interruptible: bool = F
 
 def _failed(error: BaseException) -> Outcome:
     """Say what an error makes of a trial."""
+    if isinstance(error, Diverged):
+        curves = {name: list(values) for name, values in error.curves.items()}
+        return Outcome(status="diverged", reason=str(error), curves=curves)
+    status, reason = _named(error)
+    if status == "error" and not isinstance(error, BenchError):
+        traceback.print_exception(error)
+    return Outcome(status=status, reason=reason)
+
+
+def _named(error: BaseException) -> tuple[Status, str]:
+    """Name the status that an error makes, with its reason."""
     match error:
-        case Diverged():
-            curves = {name: list(values) for name, values in error.curves.items()}
-            return Outcome(status="diverged", reason=str(error), curves=curves)
         case DeviceAbsent():
-            return Outcome(status="skipped", reason=str(error))
+            return "skipped", str(error)
         case torch.OutOfMemoryError():
-            return Outcome(status="oom-device", reason=one_line(str(error), 500))
-        case MemoryError():
-            return Outcome(status="oom-host", reason=_told(error))
+            return "oom-device", one_line(_text(error), 500)
         case BenchError():
-            return Outcome(status="error", reason=one_line(str(error), 500))
-    traceback.print_exception(error)
-    return Outcome(status="error", reason=_told(error))
+            return "error", one_line(str(error), 500)
+    lacks_memory = isinstance(error, MemoryError) or _NO_HOST_MEMORY in _text(error)
+    return "oom-host" if lacks_memory else "error", _told(error)
 
 
 def _prepared(request: Request, parts: Parts) -> Outcome:

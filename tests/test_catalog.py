@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Union
 
 import bench_builtin
 import pytest
+from made import made_case, made_plan, made_record, made_run
 from msgspec import Meta
 
 from harness import catalog
@@ -19,7 +20,6 @@ from harness.hookspecs import hookimpl
 from harness.registry import Plugin, Registry, registry_of
 from harness.store import Journal, create_run
 from harness.suite import Suite
-from made import made_case, made_plan, made_record, made_run
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made import made_case, made_plan, made_record, made_run
 
 from harness.compare import (
     Comparison,
@@ -26,7 +27,6 @@ from harness.planned import Expectation, Plan
 from harness.record import BROKEN, STATUSES, Record, Status
 from harness.store import StoredRun
 from harness.tables import summaries
-from made import made_case, made_plan, made_record, made_run
 
 BASE = {"init": "normal[std=0.01]", "model.activation": "relu"}
 XAVIER = {"init": "xavier_uniform", "model.activation": "relu"}

@@ -15,11 +15,11 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from made import made_case, made_plan, made_record
 
 from harness.errors import StoreError
 from harness.journal import Journal, encoded, is_record
 from harness.record import Record
-from made import made_case, made_plan, made_record
 
 PLAN = made_plan(made_case({"init": "normal"}), seeds=range(9))
 RECORDS = [made_record(PLAN, 0, seed) for seed in range(9)]

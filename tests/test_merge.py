@@ -123,6 +123,16 @@ def test_an_option_that_is_not_at_its_default_is_another_case() -> None:
     assert [case.settings["model.bias"] for case in run.plan.cases] == [True, False]
 
 
+def test_what_tells_cases_of_equal_levels_apart_becomes_a_factor() -> None:
+    short = made_plan(made_case({"model.activation": "relu"}, epochs=1))
+    long = made_plan(made_case({"model.activation": "relu"}, epochs=9))
+
+    run, _ = merged([stored(short, []), stored(long, [])], no_default)
+
+    assert run.plan.factors == ("model.activation", "epochs")
+    assert [case.levels["epochs"] for case in run.plan.cases] == [1, 9]
+
+
 def test_expectations_speak_of_the_cases_of_all_runs() -> None:
     def plan(case: Any) -> Plan:
         expectation = Expectation(

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from hypothesis import given
+from made import made_case, made_plan, made_record
 
 from harness.errors import UnknownName
 from harness.metrics import Meaning
@@ -17,7 +18,6 @@ from harness.record import Record
 from harness.render import headers, level_text, render_cases, render_trials
 from harness.settings import plain, text
 from harness.tables import summaries
-from made import made_case, made_plan, made_record
 from tests.test_settings import LEVELS
 
 FAST = {"train_samples_per_s": 12_300.0, "host_peak_bytes": 3_586_130}

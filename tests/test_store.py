@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from made import made_case, made_plan, made_record, made_run
 
 from harness.errors import StoreError
 from harness.metrics import Meaning
@@ -27,7 +28,6 @@ from harness.store import (
     list_runs,
     read_run,
 )
-from made import made_case, made_plan, made_record, made_run
 
 PLAN = made_plan(made_case({"init": "normal"}), made_case({"init": "zeros"}, 0), seeds=(0, 1))
 RECORDS = [made_record(PLAN, each.case, each.seed) for each in PLAN.trials]

@@ -9,12 +9,12 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made import made_case, made_plan, made_record
 
 from harness.metrics import MEANINGS, Meaning
 from harness.planned import Plan
 from harness.record import Record
 from harness.tables import finite, meaning_of, metric_names, summaries, trials_by_case
-from made import made_case, made_plan, made_record
 
 CASES = (made_case({"init": "normal"}), made_case({"init": "zeros"}, baseline=0))
 PLAN = made_plan(*CASES, seeds=(0, 1, 2))
