@@ -118,7 +118,7 @@ def run_table(results: Path, width: int | None) -> str:
     """Print the runs of a results folder."""
     found = run_rows(results)
     if not found:
-        return f"there are no runs in {results}"
+        return f"there are no runs in {one_line(str(results), 1000)}"
     return _printed(
         {
             "suite": [each["suite"] for each in found],
@@ -162,9 +162,9 @@ def description_text(registry: Registry, name: str, width: int | None) -> str:
     entry = _sought(registry, name)
     if isinstance(entry, Suite):
         return _suite_text(entry, width)
-    head = (
-        f"{entry.kind} {entry.name}, of plugin {entry.plugin.origin}\n\n{_documentation(entry)}\n"
-    )
+    about = "\n".join(_lines(_documentation(entry)))
+    origin = one_line(entry.plugin.origin)
+    head = f"{entry.kind} {one_line(entry.name)}, of plugin {origin}\n\n{about}\n"
     options = list(entry.schema.options.values())
     if not options:
         return head + "\nno options"
@@ -254,6 +254,11 @@ def _documentation(entry: Entry) -> str:
     return inspect.getdoc(function_inside(function)) or ""
 
 
+def _lines(text: str) -> list[str]:
+    """Make a foreign text of several lines safe to print."""
+    return [one_line(each, 1000) for each in text.split("\n")]
+
+
 def _definitions(registry: Registry, plugin: str) -> str:
     owned = [kind for (kind, _), each in registry.entries.items() if each.plugin.name == plugin]
     owned += ["suite" for owner in registry.suite_plugins.values() if owner == plugin]
@@ -292,7 +297,8 @@ def _suite_text(suite: Suite, width: int | None) -> str:
         factors[f"together {place + 1}"] = ", ".join(
             f"{address}={each}" for address, each in row.items()
         )
-    head = f"suite {suite.name}, of {suite.origin}\n\n{suite.summary}\n"
+    about = "\n".join(_lines(suite.summary))
+    head = f"suite {one_line(suite.name)}, of {one_line(suite.origin)}\n\n{about}\n"
     seeds = f"seeds {', '.join(map(str, found['seeds']))}; design {found['design']}"
     settings = _printed(
         {

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 INTERRUPTED = 130
+_MOST = 1000
+"""Characters of a line that is told; a foreign text is cut there."""
+
 _SEEN = {"fails": "fails", "undecided": "is undecided"}
 FORMATS = ("table", "markdown", "csv", "json")
 
@@ -346,7 +349,7 @@ def _about_form(error: click.UsageError) -> str:
 def _told(message: str, code: int = 2) -> int:
     from harness.units import one_line
 
-    print(f"bench: {one_line(message, 1000)}", file=sys.stderr)  # noqa: T201  # its voice
+    print(f"bench: {one_line(message, _MOST)}", file=sys.stderr)  # noqa: T201  # its voice
     return code
 
 
@@ -406,6 +409,7 @@ def _progress() -> Progress:
 def _shown_after(folder: Path, style: str, metrics: str | None) -> int:
     """Print the table of a run that has just ended, and give its exit code."""
     from harness import compare, store, tables
+    from harness.units import one_line
 
     stored = store.read_run(folder)
     _print_notes(stored)
@@ -413,7 +417,7 @@ def _shown_after(folder: Path, style: str, metrics: str | None) -> int:
     options, plan = stored.run.options, stored.run.plan
     rows = tables.summaries(plan, stored.records, stored.run.meanings)
     outcomes = compare.expectations(plan, rows, stored.records)
-    below = [*_expectation_lines(outcomes), f"kept in {folder}"]
+    below = [*_expectation_lines(outcomes), f"kept in {one_line(str(folder), _MOST)}"]
     click.echo("\n" + "\n".join(below), err=style != "table")
     return compare.exit_code(
         plan,
@@ -425,10 +429,12 @@ def _shown_after(folder: Path, style: str, metrics: str | None) -> int:
 
 def _expectation_lines(outcomes: Sequence[Outcome]) -> list[str]:
     """Count the expectations that hold, and tell those that do not."""
+    from harness.units import one_line
+
     if not outcomes:
         return []
     wrong = [
-        f"expected, but it {_SEEN[each.outcome]}: {each.text}"
+        one_line(f"expected, but it {_SEEN[each.outcome]}: {each.text}", _MOST)
         for each in outcomes
         if each.outcome != "holds"
     ]
@@ -464,8 +470,10 @@ def _columns_of(metrics: str | None) -> list[str]:
 
 
 def _print_notes(stored: StoredRun) -> None:
+    from harness.units import one_line
+
     for note in stored.notes:
-        print(f"note: {note}", file=sys.stderr)  # noqa: T201  # its voice
+        print(f"note: {one_line(note, _MOST)}", file=sys.stderr)  # noqa: T201  # its voice
 
 
 def _print(text: str) -> None:

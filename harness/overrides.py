@@ -30,6 +30,10 @@ SWEEP = "sweep"
 """The name of a sweep of one's own."""
 
 
+_FLAGS = ("seeds", "suite", "jobs", "file", "results")
+"""Words that stand with two dashes on the command line."""
+
+
 @dataclass(frozen=True, slots=True)
 class Override:
     """One `ADDRESS=V1,V2`: a setting where there is one level, a factor where there are several."""
@@ -51,7 +55,11 @@ def parse_override(given: str) -> Override:
         )
     if not value.strip():
         raise LevelError(f"{given!r} has no level: write {address}=VALUE or {address}=V1,V2")
-    return Override(address_of(address), parse_levels(value))
+    try:
+        return Override(address_of(address), parse_levels(value))
+    except LevelError as error:
+        shown = f"{address}: " if address not in str(error) else ""
+        raise LevelError(f"{shown}{error}") from None
 
 
 def overridden(draft: Draft, overrides: Sequence[Override], registry: Registry) -> Draft:
@@ -88,6 +96,10 @@ def _full_address(
             )
         return address
     found = [each for each in chosen if each.partition(".")[2] == address]
+    if not found and address in _FLAGS:
+        raise SettingError(
+            f"{address} is no setting: give --{address}, before or after the settings"
+        )
     if not found:
         known = [*ROOTS, *(each.partition(".")[2] for each in chosen), *chosen]
         raise UnknownName("address", address, known)

@@ -67,8 +67,8 @@ def _table(plan: Plan, width: int | None, trials: bool) -> str:
     cases = [case for case, _ in shown] if shown is not None else list(plan.cases[:_MOST_ROWS])
     columns = [
         Column(
-            header=header,
-            cells=[level_text(case.levels[address]) for case in cases],
+            header=one_line(header, 60),
+            cells=[one_line(level_text(case.levels[address])) for case in cases],
             wraps=True,
         )
         for address, header in zip(plan.factors, headers(plan.factors), strict=True)

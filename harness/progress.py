@@ -62,7 +62,8 @@ class Progress:
         if self._quiet:
             return
         if not self._live:
-            self._print(f"{self._count()}  {_name(case, trial)}: {_found(record)}")
+            found = one_line(_found(record), 600)
+            self._print(f"{self._count()}  {_name(case, trial)}: {found}")
         elif record.status != "ok":
             self._draw("")
             self._print(one_line(f"{_name(case, trial)}: {_found(record)}", self._width() - 1))

@@ -107,7 +107,8 @@ def _text_of_word(word: str) -> str:
     except LevelError:
         return settings.text(word)
     compound = isinstance(level, settings.Named | settings.Globs)
-    return word if compound and settings.text(level) == word else settings.text(word)
+    kept = level is None or (compound and settings.text(level) == word)
+    return word if kept else settings.text(word)
 
 
 def level_text(value: Any) -> str:

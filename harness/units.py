@@ -21,11 +21,12 @@ def quantity(value: float | None, unit: str) -> str:  # noqa: PLR0911  # a case 
         return byte_count(value)
     if unit == "s":
         return duration(value)
-    if unit.endswith("/s"):
-        return f"{scaled(value)}/s" if unit == "1/s" else f"{scaled(value)} {unit}"
     if unit == "1":
         return plain(value)
-    return f"{plain(value)} {unit}"
+    shown = one_line(unit, 30)
+    if unit.endswith("/s"):
+        return f"{scaled(value)}/s" if unit == "1/s" else f"{scaled(value)} {shown}"
+    return f"{plain(value)} {shown}"
 
 
 def byte_count(value: float) -> str:
@@ -86,4 +87,6 @@ def one_line(text: str, most: int = 200) -> str:
 
 
 def _escape(character: str) -> str:
-    return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(character, f"\\u{ord(character):04x}")
+    code = ord(character)
+    number = f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(character, number)

@@ -172,7 +172,7 @@ VALUES = {
 FORMS = {
     ("runn",): (
         "unknown command 'runn': did you mean 'run'?"
-        " (known: describe, list, plan, plugins, resume, run, show)"
+        " (known: describe, list, merge, plan, plugins, resume, run, show)"
     ),
     ("-x",): (
         "bench has no option '-x': did you mean '-p'?"
@@ -188,9 +188,9 @@ FORMS = {
     ("describe",): "describe: missing argument 'NAME'.",
     ("show", "one", "two"): "show: got unexpected extra argument (two)",
     run("model=mlp[hidden=[8"): (
-        "'mlp[hidden=[8' is no level: ',' or ']' is wanted where the end stands"
+        "model: 'mlp[hidden=[8' is no level: ',' or ']' is wanted where the end stands"
     ),
-    on_smoke("epochs=1,"): "'1,' is no level: a level is wanted where the end stands",
+    on_smoke("epochs=1,"): "epochs: '1,' is no level: a level is wanted where the end stands",
     on_smoke("epochs="): "'epochs=' has no level: write epochs=VALUE or epochs=V1,V2",
     on_smoke("epochs"): (
         "'epochs' is no setting: write ADDRESS=VALUE, for example model.dropout=0,0.5"

@@ -89,8 +89,8 @@ def test_commas_inside_of_brackets_separate_no_levels() -> None:
             "a.b.c=1",
             "'a.b.c' is no address: write NAME or NAME.OPTION, for example model.dropout",
         ),
-        ("epochs=1,", "'1,' is no level: a level is wanted where the end stands"),
-        ("epochs=nan", "nan is no level: numbers must be finite"),
+        ("epochs=1,", "epochs: '1,' is no level: a level is wanted where the end stands"),
+        ("epochs=nan", "epochs: nan is no level: numbers must be finite"),
     ],
 )
 def test_what_is_no_setting_is_refused(given: str, told: str) -> None:
@@ -260,3 +260,7 @@ def test_the_order_of_overrides_does_not_matter() -> None:
     given = ("dropout=0,0.5", "model=mlp", "epochs=3", "init=zeros")
 
     assert fields(changed(*given)) == fields(changed(*given[::-1]))
+
+
+def test_a_word_that_is_a_flag_is_told_so() -> None:
+    assert refused("seeds=3") == "seeds is no setting: give --seeds, before or after the settings"

@@ -25,6 +25,9 @@ from harness.statistics import (
 
 FLOATS = st.floats(-1e6, 1e6)
 POSITIVE = st.floats(1e-6, 1e6)
+MODERATE = st.floats(1e-3, 1e3)
+"""Their ratios lie so far from 0 that 1 + (ratio - 1) keeps nine digits."""
+
 LARGEST = sys.float_info.max
 
 
@@ -84,7 +87,7 @@ def test_the_ratio_of_a_case_to_itself_is_one(values: dict[int, float]) -> None:
     assert found.mean == 0.0
 
 
-@given(POSITIVE, POSITIVE, POSITIVE, POSITIVE)
+@given(MODERATE, MODERATE, MODERATE, MODERATE)
 def test_swapping_case_and_baseline_turns_a_ratio_over(
     a: float, b: float, c: float, d: float
 ) -> None:
