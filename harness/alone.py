@@ -9,11 +9,11 @@ import msgspec
 
 from harness.messages import Request
 from harness.registry import load
-from harness.worker import run_request
+from harness.worker import run_request, written
 
 
 def main(request: str, outcome: str, plugins: Sequence[str]) -> None:
     """Read a request from a file, do it, and write its outcome to another."""
     asked = msgspec.json.decode(Path(request).read_bytes(), type=Request)
     found = run_request(asked, load(plugins))
-    Path(outcome).write_bytes(msgspec.json.encode(found))
+    Path(outcome).write_bytes(written(found))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +13,11 @@ from typing import Any, Literal, Union, get_args, get_origin
 from harness.draft import draft, seed_range
 from harness.errors import UnknownName, same_name
 from harness.layout import Column, printed
+from harness.metrics import MEANINGS, Meaning
 from harness.options import Option, function_inside
 from harness.registry import KINDS as SPECS
 from harness.registry import PLURALS, Entry, Registry
+from harness.resolve import PROTOCOL
 from harness.settings import level_of, text
 from harness.store import list_runs
 from harness.suite import Suite
@@ -47,7 +50,14 @@ def rows(registry: Registry, kinds: Sequence[str]) -> list[dict[str, Any]]:
                 found.append({"kind": kind, "name": name, "plugin": plugin, "about": suite.summary})
             else:
                 found.append(_row(registry.find(kind, name)))
+        if kind == "metric":
+            found += [_always_taken(meaning) for meaning in MEANINGS.values()]
     return found
+
+
+def _always_taken(meaning: Meaning) -> dict[str, Any]:
+    about = f"{meaning.about} Unit {meaning.unit}, {meaning.direction} is better."
+    return {"kind": "metric", "name": meaning.name, "plugin": "always taken", "about": about}
 
 
 def table(registry: Registry, kinds: Sequence[str], width: int | None) -> str:
@@ -105,6 +115,7 @@ def run_rows(results: Path) -> list[dict[str, Any]]:
             "suite": each.suite,
             "run": each.id,
             "created": each.created,
+            "command": each.command,
             "planned": each.planned,
             "statuses": each.statuses,
             "path": str(each.path),
@@ -124,6 +135,7 @@ def run_table(results: Path, width: int | None) -> str:
             "suite": [each["suite"] for each in found],
             "run": [each["run"] for each in found],
             "trials": [_trials_text(each) for each in found],
+            "command": [shlex.join(each["command"]) for each in found],
         },
         width,
     )
@@ -135,6 +147,9 @@ def description(registry: Registry, name: str) -> dict[str, Any]:
     Raises:
         UnknownName: nothing is called so, or several kinds have one.
     """
+    word = _word(name)
+    if word is not None:
+        return {"schema": 1, **word}
     entry = _sought(registry, name)
     if isinstance(entry, Suite):
         return {
@@ -159,6 +174,9 @@ def description_text(registry: Registry, name: str, width: int | None) -> str:
     Raises:
         UnknownName: nothing is called so, or several kinds have one.
     """
+    word = _word(name)
+    if word is not None:
+        return f"{word['kind']} {word['name']}\n\n{word['about']}"
     entry = _sought(registry, name)
     if isinstance(entry, Suite):
         return _suite_text(entry, width)
@@ -191,6 +209,8 @@ def type_text(type_: Any) -> str:
         return "none"
     if get_origin(type_) in (Union, UnionType):
         return " or ".join(type_text(each) for each in get_args(type_))
+    if get_origin(type_) is tuple:
+        return "list of " + " and ".join(type_text(each) for each in get_args(type_) if each != ...)
     return type_.__name__ if get_origin(type_) is None else str(type_)
 
 
@@ -217,6 +237,18 @@ def _default_text(option: Option) -> str:
             level_of(option.default) if not isinstance(option.default, str) else option.default
         )
     )
+
+
+def _word(name: str) -> dict[str, Any] | None:
+    """Describe a metric that is always taken, or a setting of the protocol."""
+    meaning = MEANINGS.get(name.replace("-", "_"))
+    if meaning is not None:
+        return _always_taken(meaning)
+    option = PROTOCOL.options.get(name.replace("-", "_"))
+    if option is None:
+        return None
+    about = f"{type_text(option.type)}; default {_default_text(option)}"
+    return {"kind": "setting", "name": option.name, "about": about}
 
 
 def _sought(registry: Registry, name: str) -> Entry | Suite:

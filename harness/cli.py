@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from harness.console import bear_everything, columns
+from harness.console import bear_everything, columns, lost
 from harness.errors import BenchError, UnknownName, same_name, what_would_work
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 INTERRUPTED = 130
+_ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+_IMPATIENCE_S = 5.0
 _MOST = 1000
 """Characters of a line that is told; a foreign text is cut there."""
 
@@ -225,7 +229,7 @@ def merge(ctx: click.Context, /, **given: Any) -> int:
     if len(names) < 2:
         raise click.UsageError(f"merge needs two runs or more, and was given {names[0]!r} alone")
     folders = [store.find_run(places.results, each) for each in names]
-    folder = session.merge_runs(folders, places, sys.argv[1:])
+    folder = session.merge_runs(folders, places, _progress().note, sys.argv[1:])
     _shown_after(folder, given["style"], given["metrics"])
     return 0
 
@@ -309,9 +313,11 @@ def main() -> None:
     4 no trial ended ok or diverged; 130 interrupted.
     """
     bear_everything()
-    for number in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, number):
-            signal.signal(getattr(signal, number), _interrupt)
+    interrupt = _Interrupt()
+    for number in _ENDING:
+        place = getattr(signal, number, None)
+        if place is not None and signal.getsignal(place) != signal.SIG_IGN:  # as `nohup` leaves it
+            signal.signal(place, interrupt)
     try:
         code = bench.main(prog_name="bench", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -321,16 +327,29 @@ def main() -> None:
         code = _told(_about_form(error))
     except BenchError as error:
         code = _told(str(error))
-    except (KeyboardInterrupt, click.Abort):
-        signal.signal(
-            signal.SIGINT, signal.SIG_IGN
-        )  # a second Ctrl-C must not change the exit code
-        code = _told("interrupted: finished trials are kept; bench resume goes on", INTERRUPTED)
+    except (KeyboardInterrupt, click.Abort) as stop:
+        run_name = str(stop.__cause__ or stop)
+        resume = f"; bench resume {run_name} goes on" if run_name else ""
+        code = _told(f"interrupted: finished trials are kept{resume}", INTERRUPTED)
+        for number in _ENDING:  # the end of the interpreter would make one more of them fatal
+            if hasattr(signal, number):
+                signal.signal(getattr(signal, number), signal.SIG_IGN)
+    if code != INTERRUPTED and (reason := lost()):
+        code = _told(f"stdout could not be written: {reason}")
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+class _Interrupt:
+    """Ends the command at a signal; those that soon follow cannot end the cleaning up."""
+
+    def __init__(self) -> None:
+        self._last_s = -math.inf
+
+    def __call__(self, *_: object) -> None:
+        now_s = time.monotonic()
+        if now_s - self._last_s >= _IMPATIENCE_S:
+            self._last_s = now_s
+            raise KeyboardInterrupt
 
 
 def _about_form(error: click.UsageError) -> str:
@@ -390,7 +409,7 @@ def _check_columns(plan: Plan, wanted: Sequence[str]) -> None:
     from harness.metrics import MEANINGS, base_name
     from harness.render import MEMORY
 
-    if any(case.settings["procedure"] != "train" for case in plan.cases):
+    if any(case.settings.get("procedure") != "train" for case in plan.cases):
         return
     taken = [metric for case in plan.cases for metric in case.settings["metrics"]]
     known = [MEMORY, *MEANINGS, *(metric.partition("[")[0] for metric in taken)]

@@ -149,14 +149,15 @@ class Server:
                 each.close()
         self._reader = self._connection = None
         if self._process is not None:
-            died = self._process.poll() is not None
+            killed = False
             try:
                 # While it imports torch it hears nothing.
                 self._process.wait(_PATIENCE_S if self._ready else 0)
             except subprocess.TimeoutExpired:
-                died = True
+                killed = True
                 kill_tree(self._process.pid)
                 self._process.wait()
+            died = killed or self._process.returncode != 0
             self._process = None
             self._kill_orphans(died)
         if self._errors is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from typing import Any, TextIO
+from typing import Any, ClassVar, TextIO
 
 
 def bear_everything() -> None:
@@ -35,14 +35,28 @@ def columns(stream: TextIO) -> int | None:
         return None
 
 
+def lost() -> str | None:
+    """Say why something that was printed to stdout did not get there; None: nobody misses any."""
+    sys.stdout.flush()
+    return _Patient.lost.get(1)
+
+
 class _Patient(io.FileIO):
-    """A file that swallows what nobody reads any more (`bench show | head -1`)."""
+    """A file whose failures end nothing: a run goes on when nobody reads, or the disk is full.
+
+    That nobody reads any more (`bench show | head -1`) is no failure.
+    """
+
+    lost: ClassVar[dict[int, str]] = {}
 
     def write(self, content: Any) -> int:
         try:
             return super().write(content) or 0
         except BrokenPipeError:
-            return len(content)
+            pass
+        except OSError as error:
+            self.lost[self.fileno()] = error.strerror or str(error)
+        return len(content)
 
 
 def _patient(stream: TextIO | None, place: int) -> TextIO:

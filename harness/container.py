@@ -28,17 +28,22 @@ def memory_limit(root: Path = ROOT, own: Path = OWN) -> int | None:
 
 
 def memory_left(root: Path = ROOT, own: Path = OWN) -> int | None:
-    """Read the bytes that the container may still take; None: there is no limit."""
-    pairs = (
-        ("memory.max", "memory.current", ""),
-        ("memory.limit_in_bytes", "memory.usage_in_bytes", "memory"),
+    """Read the bytes that the container may still take; None: there is no limit.
+
+    Pages of files that nobody has looked at lately count as free: the kernel drops them when
+    memory is wanted.
+    """
+    versions = (
+        ("memory.max", "memory.current", "inactive_file", ""),
+        ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file", "memory"),
     )
     left = []
-    for limit_name, used_name, controller in pairs:
+    for limit_name, used_name, droppable, controller in versions:
         for path in _files(root, own, limit_name, controller):
-            limit, used = _number(path), _number(path.with_name(used_name))
+            limit, used = _number(path), _number(path.with_name(used_name)) or 0
             if limit is not None and limit < _UNLIMITED:
-                left.append(max(0, limit - (used or 0)))
+                used = max(0, used - _counted(path.with_name("memory.stat"), droppable))
+                left.append(max(0, limit - used))
     return min(left, default=None)
 
 
@@ -81,6 +86,13 @@ def _groups(own: Path, controller: str) -> list[str]:
 def _number(path: Path) -> int | None:
     words = _words(path)
     return int(words[0]) if words and words[0].isdecimal() else None
+
+
+def _counted(path: Path, name: str) -> int:
+    """Read a count from lines `NAME NUMBER`; 0 where it is not told."""
+    words = _words(path)
+    counts = dict(zip(words[::2], words[1::2], strict=False))
+    return int(counts[name]) if counts.get(name, "").isdecimal() else 0
 
 
 def _words(path: Path) -> list[str]:

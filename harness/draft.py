@@ -278,8 +278,8 @@ def _seed_text(given: str) -> tuple[int, ...]:
     span = re.fullmatch(r"\s*([0-9]{1,9})\s*:\s*([0-9]{1,9})\s*", given)
     if span:
         return tuple(range(int(span[1]), int(span[2])))
-    if re.fullmatch(r"\s*[0-9]{1,6}\s*", given):
-        return tuple(range(int(given)))
+    if re.fullmatch(r"\s*[0-9]{1,9}\s*", given):
+        return _seeds(int(given))
     if re.fullmatch(r"\s*[0-9]{1,9}(\s*,\s*[0-9]{1,9})+\s*", given):
         return tuple(int(each) for each in given.split(","))
     raise SuiteError(f"seeds={given!r} is neither a number, FIRST:END nor a list of numbers")

@@ -16,9 +16,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+import psutil
+
 from harness.client import Runner, ServerGone, open_runner
 from harness.definitions import Dataset
-from harness.journal import Journal
+from harness.errors import BenchError
+from harness.journal import Journal, cannot
 from harness.messages import Ended, Outcome, Request
 from harness.metrics import MEANINGS
 from harness.planned import Case, Plan, Trial
@@ -33,6 +36,8 @@ _NO_MEMORY = "std::bad_alloc"
 """What native code says that got no memory, before it aborts."""
 
 _OUTPUT_LINES = 12
+_LOADS = 3
+"""How often a dataset is loaded whose loader dies, as it does where somebody kills it."""
 
 
 class Watcher(Protocol):
@@ -80,10 +85,15 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A dataset that was loaded once: its file, or how that failed."""
+    """A dataset that was loaded once: its file, or how that failed; and how often it was tried."""
 
     path: Path
     outcome: Outcome
+    loads: int = 1
+
+    @property
+    def settled(self) -> bool:
+        return self.outcome.status != "crashed" or self.loads >= _LOADS
 
 
 @dataclass(slots=True)
@@ -140,7 +150,7 @@ def execute(
     try:
         _keep_unsupported(execution, queue)
         if queue:
-            runner.start()
+            _begin(runner)
             _warm_up(execution, queue)
             _run_all(execution, queue)
     finally:
@@ -228,7 +238,23 @@ def _bury(execution: _Execution, gone: ServerGone) -> None:
             status="crashed", reason=f"the process that starts trials was killed: {gone}"
         )
         _keep(execution, running, outcome)
-    execution.runner.start()
+    _begin(execution.runner)
+
+
+def _begin(runner: Runner) -> None:
+    """Start what does requests.
+
+    Raises:
+        BenchError: the machine lets it not: no disk has room for a temporary file, say.
+    """
+    try:
+        runner.start()
+    except OSError as error:
+        raise BenchError(f"the process that starts trials could not start: {error}") from None
+    except psutil.Error as error:  # Linux without /proc
+        raise BenchError(
+            f"no processes can be seen here ({error}): mount /proc, or train with --in-process"
+        ) from None
 
 
 def _request(execution: _Execution, trial: Trial, *, discarded: bool = False) -> Request | None:
@@ -256,10 +282,14 @@ def _request(execution: _Execution, trial: Trial, *, discarded: bool = False) ->
 def _prepare(execution: _Execution, trial: Trial) -> _Prepared:
     """Load a dataset once, in a process of its own, into a file that trials map."""
     key = _data_key(execution, trial)
-    if key not in execution.prepared:
+    known = execution.prepared.get(key)
+    if known is None or not known.settled:
         case = execution.plan.cases[trial.case]
         folder = execution.conditions.folder / DATA_FOLDER
-        folder.mkdir(exist_ok=True)
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise cannot(folder, "be made", error) from None
         path = folder / f"{key}.pt"
         request = Request(
             number=execution.next_number(),
@@ -276,9 +306,11 @@ def _prepare(execution: _Execution, trial: Trial) -> _Prepared:
                 status="crashed", reason=f"the process that starts trials was killed: {gone}"
             )
         if outcome.status != "ok":
+            for each in folder.glob(f"{key}.*"):
+                each.unlink()  # half a file on a full disk would leave no room for records
             told = f"loading dataset {case.settings['dataset']}: {outcome.reason}"
             outcome = Outcome(status=outcome.status, reason=told)
-        execution.prepared[key] = _Prepared(path, outcome)
+        execution.prepared[key] = _Prepared(path, outcome, 1 if known is None else known.loads + 1)
     return execution.prepared[key]
 
 

@@ -67,13 +67,12 @@ class Journal:
         if self._file is None:
             raise StoreError(f"{self.path} cannot be written: it is closed")
         try:
+            self._check_place(self._file)
             self._cut_rest()
             self._write(self._file, encoded(record) + b"\n")
-            gone = os.fstat(self._file).st_nlink == 0
+            self._check_place(self._file)
         except OSError as error:
             raise cannot(self.path, "be written", error) from None
-        if gone:
-            raise StoreError(f"{self.path} cannot be written: it was removed while the run went on")
 
     def close(self) -> None:
         """Let go of the file and of the folder."""
@@ -92,6 +91,15 @@ class Journal:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _check_place(self, file: int) -> None:
+        """Refuse to write where nobody will look: trials of a folder that is gone fail by it."""
+        here = os.fstat(file)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            if os.path.samestat(here, self.path.stat()):
+                return
+        what = "moved" if here.st_nlink else "removed"
+        raise StoreError(f"{self.path} cannot be written: it was {what} while the run went on")
 
     def _write(self, file: int, line: bytes) -> None:
         self._end = os.fstat(file).st_size

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -50,7 +51,8 @@ def tree_bytes(pid: int, inherited: int, proc: Path = PROC) -> int:
     """Add up the memory of a process and of all that descends from it, over what it inherited.
 
     Where there are several processes, each page counts by its share among those that map it
-    (smaps_rollup, proc(5)); a walk over all pages is too slow to be made where there is one.
+    (smaps_rollup, proc(5)); a walk over all pages is too slow to be made where there is one. Where
+    the kernel tells no shares, pages that several map count for each, shared memory once.
 
     Args:
         pid: The root of the tree; processes that are gone count nothing.
@@ -63,6 +65,8 @@ def tree_bytes(pid: int, inherited: int, proc: Path = PROC) -> int:
         taken = sum(seen.get(name, 0) for name in ("RssAnon", "RssShmem", "VmSwap"))
         return max(0, taken - inherited)
     shares = sum(_share(proc / str(each)) for each in tree)
+    if not shares:
+        return _whole_bytes([_status(proc / str(each)) for each in tree], inherited)
     return max(0, shares - inherited * len(tree) // (len(tree) + 1))
 
 
@@ -71,6 +75,11 @@ def _tree(pid: int) -> list[int]:
         return [pid, *(each.pid for each in psutil.Process(pid).children(recursive=True))]
     except psutil.NoSuchProcess:
         return [pid]
+
+
+def _whole_bytes(seen: Sequence[Mapping[str, int]], inherited: int) -> int:
+    own = sum(max(0, each.get("RssAnon", 0) + each.get("VmSwap", 0) - inherited) for each in seen)
+    return own + max(each.get("RssShmem", 0) for each in seen)
 
 
 def _share(folder: Path) -> int:

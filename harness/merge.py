@@ -164,7 +164,7 @@ def _records(
 ) -> list[Record]:
     """Put the records in the order of the runs; attempts of one trial are counted through."""
     levels = {trial.key: plan.cases[trial.case].levels for trial in plan.trials}
-    seen: dict[str, bytes] = {}
+    seen: set[str | bytes] = set()
     attempts: dict[str, int] = {}
     kept = []
     for stored in runs:
@@ -180,23 +180,23 @@ def _records(
     return kept
 
 
-def _is_new(record: Record, seen: dict[str, bytes], stored: StoredRun) -> bool:
-    """Tell whether a record was not seen before.
+def _is_new(record: Record, seen: set[str | bytes], stored: StoredRun) -> bool:
+    """Tell whether a record was not seen before, under whatever attempt a merge has counted it.
 
     Raises:
         StoreError: another record of that trial, environment and attempt says something else.
     """
     name = f"{record.key} {record.attempt} {json.dumps(record.environment, sort_keys=True)}"
-    content = msgspec.json.encode(msgspec.structs.replace(record, levels={}))
-    known = seen.setdefault(name, content)
-    if known is content:
-        return True
-    if known != content:
+    content = msgspec.json.encode(msgspec.structs.replace(record, levels={}, attempt=0))
+    if content in seen:
+        return False
+    if name in seen:
         raise StoreError(
             f"{stored.folder} contradicts a run before it: trial {record.key} (seed {record.seed},"
             f" attempt {record.attempt}) was recorded in the same environment with other content"
         )
-    return False
+    seen |= {name, content}
+    return True
 
 
 def _known_addresses(all_settings: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, None]]:

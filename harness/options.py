@@ -126,6 +126,8 @@ def convert(level: Level, type_: Any, address: str, owner: str) -> Value:
         hint = (
             f": did you mean {near!r}? (known: {', '.join(choices)})" if near else _known(choices)
         )
+        if "`array`" in wrong and not isinstance(given, tuple):
+            hint = f": a list is written [{text(level)}]"
         raise SettingError(
             f"{address}={text(level)} does not fit {owner}: {_lower(wrong)}{hint}"
         ) from None

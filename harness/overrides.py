@@ -102,12 +102,23 @@ def _full_address(
         )
     if not found:
         known = [*ROOTS, *(each.partition(".")[2] for each in chosen), *chosen]
-        raise UnknownName("address", address, known)
+        raise UnknownName("address", address, known, _owners(address, registry))
     if len(found) > 1:
         raise SettingError(
             f"{address!r} stands for {' and for '.join(found)}: write the address in full"
         )
     return found[0]
+
+
+def _owners(option: str, registry: Registry) -> str:
+    """Name the definitions that have such an option, though the plan has not chosen them."""
+    owners = [
+        f"{root}={entry.name}"
+        for root, kind in DEFINITION_ROOTS.items()
+        for (each, _), entry in sorted(registry.entries.items(), key=lambda item: item[0])
+        if each == kind and option in entry.schema.options
+    ]
+    return f"it is an option of {' and of '.join(owners)}, not chosen here" if owners else ""
 
 
 def _chosen_options(

@@ -27,6 +27,7 @@ def write_data(data: Data, path: Path) -> None:
     Raises:
         SettingError: a collate function is no function of a module, so that no other process can
             find it.
+        OSError: the file cannot be written.
     """
     content: dict[str, Any] = {"format": _FORMAT, "truth": dict(data.truth)}
     for name, split in _splits(data):
@@ -36,7 +37,11 @@ def write_data(data: Data, path: Path) -> None:
             "collate": _collate_name(split.collate),
         }
     partial = path.with_suffix(".partial")
-    torch.save(content, partial)
+    try:
+        with partial.open("wb") as file:
+            torch.save(content, file)
+    except RuntimeError as error:  # torch hides what the disk said behind an assertion of its own
+        raise error.__context__ if isinstance(error.__context__, OSError) else error from None
     os.replace(partial, path)  # noqa: PTH105  # the rename that is atomic
 
 

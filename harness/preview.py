@@ -14,13 +14,13 @@ _MOST_ROWS = 40
 
 
 def plan_text(
-    plan: Plan, expected_s: float | None, *, width: int | None = None, trials: bool = False
+    plan: Plan, expected_s: tuple[float, int], *, width: int | None = None, trials: bool = False
 ) -> str:
     """Tell a plan.
 
     Args:
         plan: What is planned.
-        expected_s: Seconds that it will take, as earlier records say; None: there are none.
+        expected_s: Seconds of the trials that earlier records know, and the number of the others.
         width: Columns of the terminal.
         trials: Whether every trial is listed, in the order of running.
     """
@@ -28,7 +28,7 @@ def plan_text(
     lines = [
         f"{plan.suite}: {plan.summary}" if plan.summary else plan.suite,
         f"{size} x {_count(plan.seeds, 'seed')} ({_seed_text(plan.seeds)})",
-        _time_text(expected_s),
+        _time_text(*expected_s),
         *_expected_lines(plan),
         *(f"note: {each}" for each in plan.notes),
     ]
@@ -39,10 +39,11 @@ def _count(things: Sized, word: str) -> str:
     return f"{len(things):,} {word}{'' if len(things) == 1 else 's'}"
 
 
-def _time_text(expected_s: float | None) -> str:
-    if expected_s is None:
-        return "expected time: unknown, there are no earlier records of this suite"
-    return f"expected time: about {duration(expected_s)} one after the other, from earlier records"
+def _time_text(known_s: float, unknown: int) -> str:
+    if known_s == 0:
+        return "expected time: unknown, there are no earlier records of these cases"
+    rest = f", and {unknown} trials of cases that were never run" if unknown else ""
+    return f"expected time: about {duration(known_s)}, as earlier records say{rest}"
 
 
 def _seed_text(seeds: tuple[int, ...]) -> str:
@@ -75,7 +76,10 @@ def _table(plan: Plan, width: int | None, trials: bool) -> str:
     ]
     if shown is not None:
         columns.append(Column(header="seed", cells=[seed for _, seed in shown]))
-    columns.append(Column(header="expected", cells=[case.expected or "" for case in cases]))
+    if any(case.expected for case in cases):
+        columns.append(Column(header="expected", cells=[case.expected or "ok" for case in cases]))
+    if not columns:
+        return ""
     below = (
         []
         if trials or len(cases) == len(plan.cases)

@@ -39,17 +39,19 @@ class Progress:
         self._quiet = quiet
         self._live = out.isatty()
         self._total = self._before = self._done = self._failed = 0
-        self._started = self._drawn = now()
+        self._drawn = now()
+        self._started: float | None = None
 
     def begun(self, total: int, done: int) -> None:
         """Hear how many trials there are, and how many were done before."""
         self._total, self._done, self._before = total, done, done
-        self._started = self._now()
         if done:
             self.note(f"{done} of {total} trials were done before")
 
     def started(self, case: Case, trial: Trial) -> None:
         """Hear that a trial starts."""
+        if self._started is None:
+            self._started = self._now()  # not before: the server starts once, not for each trial
         if self._live and not self._quiet and self._now() - self._drawn >= _REDRAW_S:
             self._drawn = self._now()
             self._draw(f"{self._count()}{self._left()}  {_name(case, trial)}")
@@ -85,7 +87,7 @@ class Progress:
 
     def _left(self) -> str:
         done = self._done - self._before
-        if not done:
+        if not done or self._started is None:
             return ""
         left_s = (self._now() - self._started) / done * (self._total - self._done)
         return f"  {duration(max(1.0, left_s))} left"

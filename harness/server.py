@@ -31,7 +31,7 @@ from harness.messages import Ended, Hello, Outcome, Ready, Refused, Request, lin
 from harness.processes import adopt_orphans, die_with_parent, ending, kill_all, kill_tree, reap
 from harness.registry import Registry, load
 from harness.units import one_line
-from harness.worker import run_request
+from harness.worker import run_request, written
 
 _CHUNK = 1 << 16
 _KEPT_OUTPUT = 1 << 14
@@ -227,7 +227,7 @@ class _Server:
             found = run_request(request, self.registry)
             if os.getpid() != own:
                 os._exit(1)  # a process that the trial forked has come back here: it has no say
-            _write_all(outcome, msgspec.json.encode(found))
+            _write_all(outcome, written(found))
             for stream in (sys.stdout, sys.stderr):
                 with contextlib.suppress(Exception):
                     stream.flush()
@@ -256,6 +256,7 @@ class _Server:
             return
         ended = time.monotonic()
         del self.children[child.pid]
+        self._kill_strays()  # first: they may write for ever into what is read to its end now
         for file in (child.outcome_pipe, child.output_pipe):
             while file in self.selector.get_map() and _ready(file):
                 self._read(child, file)
@@ -263,7 +264,6 @@ class _Server:
             with contextlib.suppress(KeyError):
                 self.selector.unregister(file)
             os.close(file)
-        self._kill_strays()
         answer = Ended(
             number=child.request.number,
             ending=ending(status),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import msgspec
 
 from harness.definitions import Metric
 from harness.draft import SuiteFile, draft, read_file, seed_range
-from harness.errors import StoreError, SuiteError, UnknownName
+from harness.errors import BenchError, StoreError, SuiteError, UnknownName
 from harness.execute import Conditions, Watcher, execute
 from harness.machine import absence, environment, free_memory_bytes
 from harness.merge import merged
@@ -114,6 +116,8 @@ def load_all(places: Places) -> Loaded:
     file = _config(places.file)
     named = [*_absolute(file[1].plugins, file[0].parent), *_absolute(places.plugins, Path.cwd())]
     plugins = tuple(dict.fromkeys(named))
+    for each in plugins:
+        _check_path(each, "rename the folder, or the file")
     registry = load(plugins)
     shadowed = [each.name for each in file[1].suites if each.name in registry.names("suite")]
     notes = [f"suite {name!r} of {file[0]} stands before the one of a plugin" for name in shadowed]
@@ -159,6 +163,8 @@ def run_plan(plan: Plan, loaded: Loaded, places: Places, manner: Manner, watcher
     Raises:
         StoreError: the results cannot be written.
     """
+    _check_path(places.results, "give another folder: --results DIR")
+    _check_path(places.data_root.absolute(), "give another folder: --data-root DIR")
     here = environment()
     run = RunFile(
         suite=plan.suite,
@@ -179,7 +185,8 @@ def run_plan(plan: Plan, loaded: Loaded, places: Places, manner: Manner, watcher
     folder = create_run(places.results, run).folder
     with Journal(folder, manner.command) as journal:
         conditions = _conditions(run, loaded, folder)
-        execute(plan, [(trial, 1) for trial in plan.trials], conditions, journal, watcher)
+        with _named_if_interrupted(folder):
+            execute(plan, [(trial, 1) for trial in plan.trials], conditions, journal, watcher)
     return folder
 
 
@@ -206,7 +213,9 @@ def resume_run(
     """
     stored = read_run(folder)
     if not waiting_trials(stored, retry):
+        watcher.note(f"nothing is left to do in {folder}")
         return
+    _check_path(folder, "rename the folder")
     with Journal(folder, command) as journal:
         stored = read_run(folder)
         waiting = waiting_trials(stored, retry)
@@ -221,11 +230,18 @@ def resume_run(
         for each in (*stored.notes, *journal.notes):
             watcher.note(each)
         conditions = _conditions(stored.run, loaded, folder)
-        execute(stored.run.plan, waiting, conditions, journal, watcher)
+        watcher.note(f"going on with {folder}")
+        with _named_if_interrupted(folder):
+            execute(stored.run.plan, waiting, conditions, journal, watcher)
 
 
-def merge_runs(folders: Sequence[Path], places: Places, command: Sequence[str] = ()) -> Path:
-    """Merge runs into a new one.
+def merge_runs(
+    folders: Sequence[Path],
+    places: Places,
+    tell: Callable[[str], None],
+    command: Sequence[str] = (),
+) -> Path:
+    """Merge runs into a new one; `tell` hears what of them cannot be read.
 
     Returns:
         Its folder.
@@ -234,14 +250,21 @@ def merge_runs(folders: Sequence[Path], places: Places, command: Sequence[str] =
         StoreError: two records contradict each other, or a run cannot be read or written.
     """
     runs = [read_run(folder) for folder in folders]
+    for each in runs:
+        for note in each.notes:
+            tell(note)
     plugins = dict.fromkeys(name for each in runs for name in each.run.plugins)
     registry = load(tuple(plugins))
     run, records = merged(runs, lambda settings, address: default_of(registry, settings, address))
     run = msgspec.structs.replace(run, command=list(command))
     folder = create_run(places.results, run).folder
-    with Journal(folder, command) as journal:
-        for record in records:
-            journal.append(record)
+    try:
+        with Journal(folder, command) as journal:
+            for record in records:
+                journal.append(record)
+    except BaseException:  # half of it would look like a run that waits for its rest
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return folder
 
 
@@ -258,28 +281,24 @@ def waiting_trials(stored: StoredRun, retry: bool = False) -> list[tuple[Trial, 
     return waiting
 
 
-def expected_s(plan: Plan, results: Path) -> float | None:
-    """Expect the time of a plan from earlier records of its suite: medians by case, else over all.
+def expected_s(plan: Plan, results: Path) -> tuple[float, int]:
+    """Expect the time of a plan from earlier records of the same cases, whatever their suite.
 
     Returns:
-        Seconds; None where there are no earlier records.
+        Seconds of the trials whose case has been run, and the number of the others.
     """
     by_settings: dict[str, list[float]] = {}
     for line in list_runs(results):
-        if line.suite == plan.suite and line.reason is None:
+        if line.reason is None:
             for record in read_run(line.path).records:
                 wall_s = record.metrics.get("wall_s")
                 if wall_s is not None:
                     by_settings.setdefault(_settings_key(record.settings), []).append(wall_s)
-    if not by_settings:
-        return None
-    usual = _median([each for times in by_settings.values() for each in times])
-    per_case = [
-        _median(by_settings.get(_settings_key(case.settings), [usual])) for case in plan.cases
-    ]
-    return sum(
-        0.0 if plan.cases[trial.case].expected else per_case[trial.case] for trial in plan.trials
-    )
+    known = [by_settings.get(_settings_key(case.settings)) for case in plan.cases]
+    usual_s = [None if times is None else _median(times) for times in known]
+    runs = [trial.case for trial in plan.trials if not plan.cases[trial.case].expected]
+    unknown = sum(usual_s[case] is None for case in runs)
+    return sum(usual_s[case] or 0.0 for case in runs), unknown
 
 
 def plan_sources(registry: Registry, plan: Plan) -> dict[str, str]:
@@ -308,6 +327,23 @@ def meanings(registry: Registry, plan: Plan) -> dict[str, Meaning]:
                     about,
                 )
     return found
+
+
+def _check_path(path: str | Path, hint: str) -> None:
+    """Refuse a path that no JSON can hold, before the processes that train are told of it."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise BenchError(f"{path} has a name that is no UTF-8: {hint}") from None
+
+
+@contextmanager
+def _named_if_interrupted(folder: Path) -> Iterator[None]:
+    """Let an interruption say which run it ended."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(str(folder)) from None
 
 
 def _config(given: Path | None) -> tuple[Path, SuiteFile]:
@@ -349,12 +385,12 @@ def _conditions(run: RunFile, loaded: Loaded, folder: Path) -> Conditions:
         data_root=Path(run.options["data_root"]),
         environment=run.environment,
         jobs=run.options["jobs"],
-        memory_limit=_usual_memory_limit(run.options["jobs"]),
+        memory_limit=usual_memory_limit(run.options["jobs"]),
         in_process=run.options["in_process"],
     )
 
 
-def _usual_memory_limit(jobs: int) -> int | None:
+def usual_memory_limit(jobs: int) -> int | None:
     """Take three quarters of what is free now, divided by the trials side by side."""
     free = free_memory_bytes()
     return None if free is None else free * 3 // 4 // jobs

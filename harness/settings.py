@@ -86,6 +86,7 @@ def parse_levels(text: str) -> tuple[Level, ...]:
     Raises:
         LevelError: the text is empty, or a part of it is no level.
     """
+    _check_text(text, text)
     reader = _Reader(text)
     levels = [reader.level()]
     while reader.take(","):
@@ -229,6 +230,12 @@ def _number(value: int | float, shown: str) -> int | float:
     return value
 
 
+def _check_text(word: str, source: str) -> None:
+    """Refuse half a character (from bytes that are no UTF-8, say): no record could keep it."""
+    if any("\ud800" <= each <= "\udfff" for each in word):
+        raise LevelError(f"{source!r} is no level: it is no text that UTF-8 can hold")
+
+
 class _Reader:
     """Reads levels from the left; every method leaves the place behind what it read."""
 
@@ -294,9 +301,11 @@ class _Reader:
 
     def _unquote(self, quoted: str) -> str:
         try:
-            return str(json.loads(quoted, strict=False))
+            word = str(json.loads(quoted, strict=False))
         except ValueError:
             raise LevelError(f"{self.source!r} is no level: {quoted} is no string") from None
+        _check_text(word, self.source)
+        return word
 
     def _match(self, pattern: re.Pattern[str]) -> str | None:
         self._skip()

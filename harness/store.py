@@ -111,6 +111,7 @@ class RunLine:
         planned: How many trials were planned; None where it cannot be read.
         statuses: How many trials ended how, by their last attempt.
         path: Its folder.
+        command: The arguments, as given; empty where it cannot be read.
         reason: Why it cannot be read; None where it can.
     """
 
@@ -120,6 +121,7 @@ class RunLine:
     planned: int | None
     statuses: dict[str, int]
     path: Path
+    command: tuple[str, ...] = ()
     reason: str | None = None
 
 
@@ -426,6 +428,7 @@ def _run_line(folder: Path) -> RunLine:
         planned=len(run.plan.trials),
         statuses={each: counts[each] for each in trial_record.STATUSES if counts[each]},
         path=folder,
+        command=tuple(run.command),
     )
 
 

@@ -7,10 +7,11 @@ never writes files.
 from __future__ import annotations
 
 import math
+import numbers
 import random
 import traceback
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import torch
 from harness.definitions import Data, Findings, Workload
 from harness.devices import Device, DeviceAbsent, open_device
 from harness.errors import BenchError
+from harness.journal import encoded
 from harness.memory import (
     HostPeak,
     activation_bytes,
@@ -40,8 +42,18 @@ from harness.training import Diverged
 from harness.units import one_line
 from harness.workload import Parts, build_workload, dtype_of, load_data, split_data
 
-_NO_HOST_MEMORY = "DefaultCPUAllocator: can't allocate memory"
-"""What torch's allocator for the CPU says (c10/core/impl/alloc_cpu.cpp); it raises RuntimeError."""
+_NO_HOST_MEMORY = (
+    "DefaultCPUAllocator: can't allocate memory",
+    "std::bad_alloc",
+    "Cannot allocate memory",
+    "unable to allocate shared memory",
+    "out of shared memory",
+)
+"""What says that the host has no memory, and is no MemoryError: torch's allocator for the CPU
+(c10/core/impl/alloc_cpu.cpp), C++, the system (ENOMEM), torch's shared memory, its DataLoader."""
+
+_LIBRARIES = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
+"""Where an error is raised, but not made: torch, and the harness."""
 
 _GPU_REASON = "the trial did not run on an NVIDIA GPU"
 
@@ -63,6 +75,17 @@ def run_request(request: Request, registry: Registry, *, interruptible: bool = F
         return _failed(error)
 
 
+def written(found: Outcome) -> bytes:
+    """Write what a trial found as JSON; what cannot be written, or read again, is an error."""
+    try:
+        content = encoded(found)
+        msgspec.json.decode(content, type=Outcome)
+    except Exception as error:  # noqa: BLE001  # the border to a trial: plugins made these values
+        told = one_line(f"what the trial found cannot be kept: {_text(error)}", 400)
+        return encoded(Outcome(status="error", reason=told))
+    return content
+
+
 def _failed(error: BaseException) -> Outcome:
     """Say what an error makes of a trial."""
     if isinstance(error, Diverged):
@@ -70,7 +93,8 @@ def _failed(error: BaseException) -> Outcome:
         return Outcome(status="diverged", reason=str(error), curves=curves)
     status, reason = _named(error)
     if status == "error" and not isinstance(error, BenchError):
-        traceback.print_exception(error)
+        with suppress(Exception):  # the trial may have closed what is printed to
+            traceback.print_exception(error)
     return Outcome(status=status, reason=reason)
 
 
@@ -83,7 +107,8 @@ def _named(error: BaseException) -> tuple[Status, str]:
             return "oom-device", one_line(_text(error), 500)
         case BenchError():
             return "error", one_line(str(error), 500)
-    lacks_memory = isinstance(error, MemoryError) or _NO_HOST_MEMORY in _text(error)
+    said = _text(error)
+    lacks_memory = isinstance(error, MemoryError) or any(each in said for each in _NO_HOST_MEMORY)
     return "oom-host" if lacks_memory else "error", _told(error)
 
 
@@ -182,7 +207,7 @@ def _outcome(
         metrics[name] = reading.value
         missing[name] = reading.reason or ""
     for name, value in findings.metrics.items():
-        metrics[name] = _finite(value)
+        metrics[name] = _finite(name, value)
         missing[name] = findings.missing.get(name) or f"its value was {value}"
     for name, reason in findings.missing.items():
         if metrics.get(name) is None:
@@ -193,7 +218,8 @@ def _outcome(
         metrics=metrics,
         missing={name: missing[name] for name, value in metrics.items() if value is None},
         curves={
-            name: [_finite(each) for each in series] for name, series in findings.series.items()
+            name: [_finite(name, each) for each in series]
+            for name, series in findings.series.items()
         },
         environment={"device": device.describe()} if device.place.type != "cpu" else {},
         **known,
@@ -214,8 +240,18 @@ def _less(reading: Reading, base: Reading) -> Reading:
     return Reading(reading.value - base.value)
 
 
-def _finite(value: float | None) -> int | float | None:
-    return None if value is None or not math.isfinite(value) else value
+def _finite(name: str, value: Any) -> int | float | None:
+    """Take a number of a plugin (numpy's too) as a plain one; None where it is not finite."""
+    if value is None:
+        return None
+    if not isinstance(value, numbers.Real):
+        raise BenchError(
+            f"the procedure found the metric {name} as {type(value).__name__}, which is no number:"
+            " float(...) makes one"
+        )
+    if not math.isfinite(value):
+        return None
+    return int(value) if isinstance(value, numbers.Integral) else float(value)
 
 
 def _seed_everything(seed: int) -> None:
@@ -226,15 +262,21 @@ def _seed_everything(seed: int) -> None:
 
 
 def _told(error: BaseException) -> str:
-    """Tell an error in a line, with the place that raised it."""
+    """Tell an error in a line, with the place that raised it: the deepest one outside of torch."""
     frames = traceback.extract_tb(error.__traceback__)
-    place = (
-        f" ({Path(frames[-1].filename).name}:{frames[-1].lineno} in {frames[-1].name})"
-        if frames
-        else ""
-    )
-    said = _text(error)
+    own = [each for each in frames if not each.filename.startswith(_LIBRARIES)]
+    place = ""
+    if frames:
+        deepest = (own or frames)[-1]
+        place = f" ({Path(deepest.filename).name}:{deepest.lineno} in {deepest.name})"
+    said = _ends(_text(error))
     return one_line(type(error).__name__ + (f": {said}" if said else ""), 400) + place
+
+
+def _ends(said: str) -> str:
+    """Leave the middle out of a long text of many lines: the last line of a traceback says most."""
+    lines = said.strip().splitlines()
+    return said if len(said) < 400 or len(lines) < 3 else f"{lines[0]} ... {lines[-1]}"
 
 
 def _text(error: BaseException) -> str:

@@ -162,7 +162,7 @@ def test_a_definition_is_described_with_its_options() -> None:
         "\n"
         "option      type                                          default\n"
         "----------  --------------------------------------------  --------\n"
-        "hidden      tuple[int, ...]                               [8,4]\n"
+        "hidden      list of int                                   [8,4]\n"
         "activation  str, name of an activation                    relu\n"
         "dropout     float, from 0, below 1, share that is zeroed  0.0\n"
         "norm        batch or layer or none                        none\n"
@@ -248,7 +248,7 @@ def test_an_unknown_definition_is_told_with_the_nearest_and_the_broken_plugins()
     [
         (int, "int"),
         (type(None), "none"),
-        (tuple[int, ...], "tuple[int, ...]"),
+        (tuple[int, ...], "list of int"),
         (Annotated[float, Meta(gt=0, le=1)], "float, above 0, up to 1"),
         (Annotated[int, Meta(ge=1)] | None, "int, from 1 or none"),
         (Union[Literal["tanh"], None], "tanh or none"),  # noqa: UP007  # as plugins write it

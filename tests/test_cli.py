@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -254,9 +255,9 @@ def test_a_plan_expects_the_time_that_earlier_records_took(
     after = bench("plan", "--suite", "smoke", cwd=smoke.cwd).out
     third = before.splitlines()[2]
 
-    assert third == "expected time: unknown, there are no earlier records of this suite"
+    assert third == "expected time: unknown, there are no earlier records of these cases"
     assert re.search(
-        r"^expected time: about \d.* one after the other, from earlier records$", after, re.M
+        r"^expected time: about \d.*, as earlier records say$", after, re.M
     )
     assert list(tmp_path.iterdir()) == []
 
@@ -402,3 +403,151 @@ def test_both_commands_are_one() -> None:
     [bench, other] = entry_points(group="console_scripts", value="harness.cli:main")
 
     assert {bench.name, other.name} == {"bench", "bench-harness"}
+
+
+@pytest.fixture(scope="session")
+def more(trained: Callable[..., Any]) -> Any:
+    """The suite `smoke` with another seed."""
+    return trained("--suite", "smoke", "--seeds", "2:3")
+
+
+def test_runs_of_other_seeds_are_merged_into_one_that_has_them_all(
+    bench: Callable[..., Any], smoke: Any, more: Any, tmp_path: Path, only_run: Callable[..., Path],
+    reading: Callable[[Path], list[dict[str, Any]]],
+) -> None:  # fmt: skip
+    ended = bench("merge", smoke.folder, more.folder)
+
+    folder = only_run(tmp_path)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.torch is False
+    assert ended.out.count("ok 3") == 2
+    assert ended.out.endswith(f"kept in results/smoke/{folder.name}\n")
+    assert reading(folder) == smoke.records + more.records
+    [row] = bench("list", "runs", "--format", "json").json["runs"]
+    assert (row["planned"], row["statuses"]) == (6, {"ok": 6})
+    document = bench("show", "--format", "json").json
+    values = document["cases"][0]["metrics"]["test_accuracy"]["values"]
+    assert values.keys() == {"0", "1", "2"}
+    assert None not in values.values()
+    assert bench("resume").code == 0
+    assert len(reading(folder)) == 6
+
+
+def test_a_run_merged_with_itself_and_merged_twice_has_every_trial_once(
+    bench: Callable[..., Any], smoke: Any, more: Any, tmp_path: Path,
+    reading: Callable[[Path], list[dict[str, Any]]],
+) -> None:  # fmt: skip
+    first = bench("merge", smoke.folder, smoke.folder, more.folder, "--results", "first")
+    [folder] = (tmp_path / "first").glob("*/*")
+    again = bench("merge", folder, more.folder, smoke.folder, "--results", "again")
+    [twice] = (tmp_path / "again").glob("*/*")
+
+    assert (first.code, again.code) == (0, 0)
+    assert reading(folder) == smoke.records + more.records
+    assert reading(twice) == reading(folder)
+
+
+def test_a_merge_that_contradicts_makes_no_run(
+    bench: Callable[..., Any], smoke: Any, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(smoke.folder, other)
+    lines = (other / "trials.jsonl").read_text().splitlines(keepends=True)
+    record = json.loads(lines[1])
+    record["metrics"]["test_accuracy"] = 0.125
+    (other / "trials.jsonl").write_text("".join([lines[0], json.dumps(record) + "\n", *lines[2:]]))
+
+    ended = bench("merge", smoke.folder, other)
+
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == (
+        f"bench: {other} contradicts a run before it: trial {record['key']} (seed {record['seed']},"
+        " attempt 1) was recorded in the same environment with other content\n"
+    )
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_merge_with_another_machine_counts_its_trials_as_later_attempts(
+    bench: Callable[..., Any], smoke: Any, tmp_path: Path, only_run: Callable[..., Path],
+    reading: Callable[[Path], list[dict[str, Any]]],
+) -> None:  # fmt: skip
+    other = tmp_path / "other"
+    shutil.copytree(smoke.folder, other)
+    moved = []
+    for record in smoke.records:
+        record["environment"]["host"] = "elsewhere"
+        record["metrics"]["test_accuracy"] = 0.125
+        moved.append(json.dumps(record) + "\n")
+    (other / "trials.jsonl").write_text("".join(moved))
+
+    ended = bench("merge", smoke.folder, other)
+
+    assert ended.code == 0
+    found = reading(only_run(tmp_path))
+    assert [each["attempt"] for each in found] == [1] * 4 + [2] * 4
+    shown = bench("show", "--format", "json").json
+    assert {each["metrics"]["test_accuracy"]["mean"] for each in shown["cases"]} == {0.125}
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("smoke",), "bench: merge: merge needs two runs or more, and was given 'smoke' alone\n"),
+        (("smoke", "smokes"), "bench: unknown run 'smokes': did you mean 'smoke'?"),
+        ((), "bench: merge: missing argument 'RUN RUN...'.\n"),
+    ],
+)
+def test_a_merge_of_less_than_two_runs_is_refused(
+    bench: Callable[..., Any], smoke: Any, names: tuple[str, ...], told: str
+) -> None:
+    ended = bench("merge", *names, cwd=smoke.cwd)
+
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith(told)
+    assert len(list(smoke.cwd.glob("results/*/*"))) == 1
+
+
+def test_a_merge_reads_what_is_whole_of_a_damaged_run_and_says_what_is_not(
+    bench: Callable[..., Any], smoke: Any, more: Any, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(more.folder, other)
+    with (other / "trials.jsonl").open("ab") as file:
+        file.write(b"garbage\n")
+
+    ended = bench("merge", smoke.folder, other)
+
+    assert ended.code == 0
+    assert ended.err == (
+        f"note: {other}/trials.jsonl: line 3 is no record and was left out:"
+        " JSON is malformed: invalid character (byte 0)\n"
+    )
+
+
+def test_every_attempt_is_kept_and_the_last_one_counts(
+    bench: Callable[..., Any], trained: Callable[..., Any], tiny: Path
+) -> None:
+    run = trained("-p", tiny, "model=fickle,linear", "dataset=few", "optimizer=sgd", "--seeds", "1")
+    first = run.records
+    again = bench("resume", "--retry", "failed", cwd=run.cwd)
+    (run.cwd / "mended").touch()
+    plain = bench("resume", cwd=run.cwd)
+    mended = bench("resume", "--retry", "failed", cwd=run.cwd)
+    whole = (run.folder / "trials.jsonl").read_bytes()
+    idle = bench("resume", "--retry", "failed", cwd=run.cwd)
+
+    assert (run.ended.code, again.code, plain.code, mended.code, idle.code) == (3, 3, 3, 0, 0)
+    assert "note: 1 of 2 trials were done before" in again.err
+    assert run.records[:2] == first
+    model = [(each["settings"]["model"], each["attempt"], each["status"]) for each in run.records]
+    assert sorted(model) == [
+        ("fickle", 1, "error"),
+        ("fickle", 2, "error"),
+        ("fickle", 3, "ok"),
+        ("linear", 1, "ok"),
+    ]
+    assert plain.err == idle.err == ""
+    assert idle.out == mended.out
+    assert (run.folder / "trials.jsonl").read_bytes() == whole
+    shown = bench("show", "--trials", "--format", "json", cwd=run.cwd).json["trials"]
+    assert sorted((each["attempt"], each["status"]) for each in shown) == [(1, "ok"), (3, "ok")]

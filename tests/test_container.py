@@ -28,6 +28,17 @@ def test_the_tightest_limit_up_to_the_root_counts(version_2: tuple[Path, Path]) 
     assert memory_left(*version_2) == 600_000
 
 
+def test_pages_of_files_that_the_kernel_can_drop_count_as_free(
+    version_2: tuple[Path, Path],
+) -> None:
+    stat = version_2[0] / "work" / "memory.stat"
+    stat.write_text("anon 10000\nfile 350000\ninactive_file 300000\nactive_file 50000\n")
+
+    assert memory_left(*version_2) == 900_000
+    stat.write_text("inactive_file 999999\n")
+    assert memory_left(*version_2) == 1_000_000
+
+
 def test_a_share_of_processors_is_rounded_up(version_2: tuple[Path, Path]) -> None:
     assert processors(*version_2) == 2
 

@@ -223,6 +223,33 @@ def test_a_folder_that_was_removed_is_told(tmp_path: Path) -> None:
     )
 
 
+def test_a_folder_that_was_moved_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    with Journal(folder) as journal:
+        journal.append(RECORDS[0])
+        folder.rename(tmp_path / "elsewhere")
+        with pytest.raises(StoreError) as caught:
+            journal.append(RECORDS[1])
+        (tmp_path / "elsewhere").rename(folder)
+        journal.append(RECORDS[2])
+
+    assert str(caught.value) == (
+        f"{journal.path} cannot be written: it was moved while the run went on"
+    )
+    assert written(folder) == [RECORDS[0], RECORDS[2]]
+
+
+def test_another_file_in_the_place_of_the_journal_is_not_taken_for_it(tmp_path: Path) -> None:
+    with Journal(tmp_path) as journal:
+        journal.path.rename(tmp_path / "older")
+        journal.path.touch()
+        with pytest.raises(StoreError):
+            journal.append(RECORDS[0])
+
+    assert (journal.path.read_bytes(), (tmp_path / "older").read_bytes()) == (b"", b"")
+
+
 def test_a_folder_that_is_absent_is_told(tmp_path: Path) -> None:
     folder = tmp_path / "absent"
 

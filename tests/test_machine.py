@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,7 +14,8 @@ import psutil
 import pynvml
 import pytest
 
-from harness import machine
+from harness import container, machine
+from harness.session import usual_memory_limit
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def test_the_environment_has_versions_machine_and_commit() -> None:
     assert found["harness"] == version("bench-harness")
     assert found["python"] == sys.version.split()[0]
     assert found["cores"] == machine.cores()
-    assert found["memory_bytes"] == psutil.virtual_memory().total
+    assert 0 < found["memory_bytes"] <= psutil.virtual_memory().total
     assert found["cpu"]
     assert set(found) >= {"platform", "machine", "host", "commit", "numpy", "torchvision"}
 
@@ -55,13 +57,71 @@ def test_cores_are_those_that_this_process_may_use(monkeypatch: pytest.MonkeyPat
     assert machine.cores() == 1
 
 
-def test_memory_that_cannot_be_read_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        PermissionError("/proc/meminfo"),
+        FileNotFoundError("/proc/meminfo"),
+        KeyError(b"MemTotal:"),
+        ValueError("no number"),
+        psutil.AccessDenied(1),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_memory_that_cannot_be_read_is_none(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     def denied() -> None:
-        raise PermissionError("/proc/meminfo")
+        raise error
 
     monkeypatch.setattr(psutil, "virtual_memory", denied)
+    for name in ("memory_limit", "memory_left"):
+        monkeypatch.setattr(container, name, lambda: None)
 
     assert machine.memory_bytes() is None
+    assert machine.free_memory_bytes() is None
+
+
+@pytest.fixture
+def contained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Put this process into a container's group of control, and name its folder."""
+    root, own = tmp_path / "cgroup", tmp_path / "own"
+    root.mkdir()
+    own.write_text("0::/\n")
+    for name in ("memory_limit", "memory_left", "processors"):
+        monkeypatch.setattr(container, name, partial(getattr(container, name), root, own))
+    return root
+
+
+def test_limits_of_a_container_below_the_machines_count(contained: Path) -> None:
+    (contained / "memory.max").write_text("64000000\n")
+    (contained / "memory.current").write_text("24000000\n")
+    (contained / "cpu.max").write_text("50000 100000\n")
+
+    assert machine.memory_bytes() == 64_000_000
+    assert machine.free_memory_bytes() == 40_000_000
+    assert machine.cores() == 1
+    found = machine.environment()
+    assert (found["memory_bytes"], found["cores"]) == (64_000_000, 1)
+
+
+def test_limits_of_a_container_above_the_machines_do_not_count(
+    contained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 3}, raising=False)
+    (contained / "memory.max").write_text(f"{1 << 59}\n")
+    (contained / "cpu.max").write_text("6400000 100000\n")
+
+    assert machine.memory_bytes() == psutil.virtual_memory().total
+    assert machine.cores() == 2
+
+
+def test_a_trial_may_take_its_share_of_what_the_container_leaves(contained: Path) -> None:
+    (contained / "memory.max").write_text("64000000\n")
+    (contained / "memory.current").write_text("24000000\n")
+
+    assert usual_memory_limit(1) == 30_000_000
+    assert usual_memory_limit(3) == 10_000_000
 
 
 def test_the_processor_is_named_by_the_kernel_or_by_python(tmp_path: Path) -> None:

@@ -154,3 +154,16 @@ def test_a_failed_attempt_and_its_retry_stay_in_order() -> None:
     _, kept = merged([stored(plan, [broken, retried])], no_default)
 
     assert [(each.attempt, each.status) for each in kept] == [(1, "timeout"), (2, "ok")]
+
+
+def test_a_merged_run_merged_again_with_one_of_its_parts_has_nothing_twice() -> None:
+    plan = made_plan(RELU, seeds=(0,))
+    here = made_record(plan, 0, 0, environment={"host": "a"}, metrics={"test_accuracy": 0.5})
+    there = made_record(plan, 0, 0, environment={"host": "b"}, metrics={"test_accuracy": 0.6})
+    _, first = merged([stored(plan, [here]), stored(plan, [there])], no_default)
+
+    _, again = merged(
+        [stored(plan, first), stored(plan, [there]), stored(plan, [here])], no_default
+    )
+
+    assert again == first

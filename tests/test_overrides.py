@@ -193,6 +193,7 @@ def test_a_bare_name_is_sought_among_the_definitions_that_are_chosen() -> None:
     assert swept("dataset=breast_cancer", "reduction=sum").base["loss.reduction"] == "sum"
     assert changed("init={hidden*=uniform,*=as-built}", "init.a=0").base["init.a"] == 0
     assert refused("pooling=max").startswith("unknown address 'pooling'")
+    assert refused("pooling=max").endswith("; it is an option of model=lenet, not chosen here")
 
 
 def test_the_name_of_a_setting_wins() -> None:

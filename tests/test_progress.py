@@ -83,6 +83,20 @@ def test_elsewhere_each_trial_is_a_line(out: io.StringIO, clock: Clock) -> None:
     ]
 
 
+def test_a_reason_of_any_origin_is_told_in_a_line_that_is_escaped_and_cut(
+    out: io.StringIO, clock: Clock
+) -> None:
+    progress = Progress(out, lambda: 80, clock)
+    progress.begun(1, 0)
+
+    progress.ended(CASE, trial(), record("crashed", reason="\x1b[31m\n\u202e" + "x" * 10_000))
+
+    [line, _] = out.getvalue().split("\n")
+    assert line.isprintable()
+    assert "crashed: \\u001b[31m\\n\\u202exxx" in line
+    assert len(line) < 800
+
+
 def test_a_trial_without_a_figure_is_ok(out: io.StringIO, clock: Clock) -> None:
     progress = Progress(out, lambda: 80, clock)
     progress.begun(1, 0)
@@ -124,12 +138,14 @@ def test_a_terminal_is_redrawn_at_most_once_a_second(terminal: Terminal, clock: 
 def test_a_terminal_shows_the_time_that_is_left(terminal: Terminal, clock: Clock) -> None:
     progress = Progress(terminal, lambda: 80, clock)
     progress.begun(5, 1)
+    clock.now += 1000  # the server starts: no trial has begun
+    progress.started(CASE, trial())
     clock.now += 10
     progress.ended(CASE, trial(), record())
 
     progress.started(CASE, trial(1))
 
-    assert lines(terminal)[-1] == f"|[2/5]  30.0 s left  {NAME} seed 1"
+    assert lines(terminal)[-1].endswith(f"|[2/5]  30.0 s left  {NAME} seed 1")
 
 
 def test_a_line_on_a_terminal_is_cut_to_its_width(terminal: Terminal, clock: Clock) -> None:

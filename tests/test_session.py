@@ -77,7 +77,8 @@ def test_a_run_that_is_interrupted_keeps_what_was_finished_and_can_be_resumed(
     assert second.err.endswith("): wait until it ends\n")
     assert ended.code == 130
     assert ended.err.endswith(
-        "bench: interrupted: finished trials are kept; bench resume goes on\n"
+        "bench: interrupted: finished trials are kept;"
+        f" bench resume {folder.relative_to(tmp_path)} goes on\n"
     )
     assert "Traceback" not in ended.err
     assert ended.out == ""
@@ -239,28 +240,6 @@ def test_a_finished_run_is_resumed_with_the_exit_code_that_it_had(
     resumed = bench("resume", cwd=misbehaved.cwd)
 
     assert (resumed.code, resumed.out) == (3, misbehaved.ended.out)
-
-
-def test_broken_trials_are_tried_again_when_asked(
-    bench: Callable[..., Any],
-    trained: Callable[..., Any],
-    tiny: Path,
-    tmp_path: Path,
-) -> None:
-    run = trained("-p", tiny, "model=fickle", "dataset=few", "optimizer=sgd", "--seeds", "2")
-    first = run.records
-    (run.cwd / "mended").touch()
-    resumed = bench("resume", "--retry", "failed", cwd=run.cwd)
-
-    assert run.ended.code == 4
-    assert [each["status"] for each in first] == ["error", "error"]
-    assert resumed.code == 0
-    assert [(each["attempt"], each["status"]) for each in run.records] == [
-        (1, "error"),
-        (1, "error"),
-        (2, "ok"),
-        (2, "ok"),
-    ]
 
 
 ARMS = ("dataset=few_held", "optimizer=sgd", "epochs=2", "batch_size=8")

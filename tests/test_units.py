@@ -104,6 +104,15 @@ def test_control_characters_are_escaped() -> None:
     )
 
 
+def test_a_character_beyond_the_first_plane_is_escaped_so_that_it_can_be_told() -> None:
+    assert one_line("\U000e0041") == "\\U000e0041"
+
+
+def test_a_plugins_unit_is_escaped_and_cut() -> None:
+    assert quantity(2.5, "\x1b[31m\n") == "2.5 \\u001b[31m\\n"
+    assert len(quantity(2.5, "x" * 10_000 + "/s")) < 40
+
+
 @given(st.text(), st.integers(3, 60))
 def test_a_foreign_text_is_one_printable_line_of_bounded_length(text: str, most: int) -> None:
     shown = one_line(text, most)

@@ -1,0 +1,478 @@
+"""Trials that hang, die, take too much and change what is global; kills and signals at any moment.
+
+Statuses and reasons of simpler misbehaviour are in test_execute.py, interrupted runs in
+test_session.py, processes alone in test_processes.py and test_server.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from harness.metrics import MEANINGS
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kills and limits are Linux's")
+
+MIB = 1 << 20
+AT_DEADLINE = "killed at its deadline, after 700 ms"
+NO_RESULT = "before it had a result"
+TOO_MUCH = "killed: it took {} of host memory, more than it may"
+
+HANGING = dict.fromkeys(
+    ("multiplies", "hides_daemons", "awaits_workers", "blocks_signals", "floods"),
+    ("timeout", AT_DEADLINE),
+)
+DYING = {
+    "behaves": ("ok", None),
+    "leaves_a_flood": ("ok", None),
+    "forks_and_goes_on": ("ok", None),
+    "aborts": ("crashed", f"the process died with signal 6 (SIGABRT) {NO_RESULT}"),
+    "is_terminated": ("crashed", f"the process died with signal 15 (SIGTERM) {NO_RESULT}"),
+    "is_killed_from_outside": ("crashed", f"the process died with signal 9 (SIGKILL) {NO_RESULT}"),
+    "leaves_politely": ("crashed", f"the process died with exit code 0 {NO_RESULT}"),
+    "forks_and_leaves": ("crashed", f"the process died with exit code 0 {NO_RESULT}"),
+    "prints_a_megabyte": ("crashed", f"the process died with exit code 4 {NO_RESULT}"),
+    "closes_all_files": ("crashed", f"the process died with exit code 70 {NO_RESULT}"),
+    "raises_what_cannot_be_pickled": ("error", "Unpicklable: holds a lock ({})"),
+    "raises_at_length": ("error", f"ValueError: {'far too much ' * 100}"[:397] + "... ({})"),
+    "raises_without_stderr": ("error", "ValueError: nobody hears ({})"),
+    "raises_with_stderr_closed": ("error", "ValueError: nobody hears ({})"),
+    "recurses": ("error", "RecursionError: maximum recursion depth exceeded ({})"),
+    "asks": ("error", "EOFError: EOF when reading a line ({})"),
+    "finds_a_tensor": (
+        "error",
+        "the procedure found the metric found as Tensor, which is no number: float(...) makes one",
+    ),
+    "finds_a_word": (
+        "error",
+        "the procedure found the metric found as str, which is no number: float(...) makes one",
+    ),
+    "finds_a_surrogate": ("ok", None),
+    "finds_a_small_float": ("ok", None),
+}
+TAKING = {
+    "takes_tensors": ("oom-host", r"DefaultCPUAllocator: can't allocate memory"),
+    "takes_objects": ("oom-host", r"^MemoryError \(faults\.py:"),
+    "takes_arrays": ("oom-host", r"^MemoryError: Unable to allocate 8\.00 TiB"),
+    "takes_tensors_in_a_worker": (
+        "oom-host",
+        r"^RuntimeError: Caught RuntimeError in DataLoader worker process 0\. \.\.\. .*"
+        r"DefaultCPUAllocator: can't allocate memory",
+    ),
+    "takes_objects_in_a_worker": (
+        "oom-host",
+        r"^MemoryError: Caught MemoryError in DataLoader worker process 0\. \.\.\. MemoryError \(",
+    ),
+    "shares_tensors": ("oom-host", r"^killed: it took .* of host memory, more than it may$"),
+    "shares_a_map": ("oom-host", r"^killed: it took .* of host memory, more than it may$"),
+    "takes_with_many": ("oom-host", r"^killed: it took .* of host memory, more than it may$"),
+    "hears_bad_alloc": ("oom-host", r"^RuntimeError: std::bad_alloc \(faults\.py:"),
+    "dies_of_bad_alloc": ("oom-host", r"^std::bad_alloc, and died with signal 6 \(SIGABRT\)$"),
+    "cannot_fork": ("oom-host", r"^OSError: \[Errno 12\] Cannot allocate memory \(faults\.py:"),
+    "lacks_device_memory": (
+        "oom-device",
+        r"^CUDA out of memory\. Tried to allocate 20\.00 GiB\. GPU 0 has a total capacity of"
+        r" 15\.77 GiB of which 14\.02 GiB is free\.$",
+    ),
+}
+NOTHING = {"model": "none", "dataset": "none", "optimizer": "none", "loss": "none"}
+TINY = {"model": "linear", "dataset": "few", "optimizer": "sgd"}
+
+
+@pytest.fixture(scope="session")
+def faults() -> Path:
+    """A plugin whose procedures do what trials should not."""
+    return Path(__file__).parent / "plugins" / "faults.py"
+
+
+@pytest.fixture(scope="module")
+def suited(
+    trained: Callable[..., Any],
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny: Path,
+    faults: Path,
+) -> Callable[..., Any]:
+    """Run a suite of rows, each a case."""
+
+    def run(rows: list[Mapping[str, Any]], *arguments: object, seeds: int = 1, **more: Any) -> Any:
+        file = tmp_path_factory.mktemp("suited") / "suite.toml"
+        tables = "\n".join(
+            "[[suites.bad.together]]\n"
+            + "\n".join(f"{address} = {json.dumps(level)}" for address, level in row.items())
+            for row in rows
+        )
+        plugins = json.dumps([str(tiny), str(faults)])
+        base = "base = { epochs = 1 }"
+        file.write_text(f"plugins = {plugins}\n[suites.bad]\nseeds = {seeds}\n{base}\n{tables}\n")
+        return trained("--file", file, "--suite", "bad", *arguments, **more)
+
+    return run
+
+
+def row(procedure: str, timeout_s: float = 60.0, limit: object = "none") -> dict[str, Any]:
+    return {
+        **NOTHING,
+        "procedure": procedure,
+        "timeout_s": timeout_s,
+        "memory_limit": limit,
+    }
+
+
+@pytest.fixture(scope="module")
+def bad(suited: Callable[..., Any]) -> Any:
+    """A run of everything that hangs, dies or takes memory."""
+    return suited(
+        [
+            *(row(each, timeout_s=0.7) for each in HANGING),
+            *(row(each) for each in DYING),
+            *(row(each, limit=400 * MIB) for each in TAKING),
+            {
+                **row("train", limit=400 * MIB),
+                "model": "linear",
+                "dataset": "takes_too_much",
+                "optimizer": "sgd",
+                "loss": "cross_entropy",
+            },
+        ]
+    )
+
+
+@pytest.mark.parametrize("procedure", [*HANGING, *DYING])
+def test_a_trial_that_hangs_or_dies_has_the_status_and_the_reason_that_it_earned(
+    bad: Any, procedure: str
+) -> None:
+    status, reason = {**HANGING, **DYING}[procedure]
+
+    record = bad.record(procedure=procedure)
+
+    assert (record["status"], place_blanked(record["reason"])) == (status, reason)
+
+
+@pytest.mark.parametrize("procedure", TAKING)
+def test_a_trial_that_takes_too_much_memory_is_told_from_other_failures(
+    bad: Any, procedure: str
+) -> None:
+    status, pattern = TAKING[procedure]
+
+    record = bad.record(procedure=procedure)
+
+    assert record["status"] == status, record
+    assert re.search(pattern, record["reason"]), record
+
+
+def place_blanked(reason: str | None) -> str | None:
+    """Blank the place at the end of a reason."""
+    return reason and re.sub(r"\(\S+\.py:\d+ in \w+\)$", "({})", reason)
+
+
+def test_data_that_takes_too_much_memory_is_told_with_its_dataset(bad: Any) -> None:
+    record = bad.record(dataset="takes_too_much")
+
+    assert record["status"] == "oom-host"
+    assert record["reason"].startswith("loading dataset takes_too_much: RuntimeError: ")
+
+
+def test_every_planned_trial_has_one_record_whatever_the_others_took(bad: Any) -> None:
+    planned = [each["key"] for each in bad.plan["trials"]]
+
+    assert [each["key"] for each in bad.records] == planned
+    assert bad.ended.code == 3
+    assert max(map(len, bad.ended.err.splitlines())) < 800
+
+
+def test_what_a_trial_printed_is_cut_to_a_few_lines(bad: Any) -> None:
+    assert bad.record(procedure="prints_a_megabyte")["output"] == "x" * 197 + "..."
+    assert bad.record(procedure="floods")["output"] == "\n".join(["once more"] * 12)
+    assert "xxx" not in bad.ended.out + bad.ended.err
+
+
+def test_numbers_that_are_not_of_python_are_kept_as_numbers(bad: Any) -> None:
+    metrics = bad.record(procedure="finds_a_small_float")["metrics"]
+
+    assert (metrics["found"], metrics["counted"]) == (0.5, 2)
+    assert bad.record(procedure="finds_a_surrogate")["metrics"]["found\\udcff"] == 1.0
+
+
+def test_nothing_is_left_of_what_they_started(bad: Any) -> None:
+    pids = [int(each) for each in bad.noted("pids")]
+
+    assert len(pids) >= 3 + 2 + 4 + 1 + 2
+    assert [each for each in pids if psutil.pid_exists(each)] == []
+    assert bad.ended.left() == []
+
+
+@pytest.fixture(scope="module")
+def changed(suited: Callable[..., Any]) -> Any:
+    """A run in which trials change all that is global, between trials that look at it."""
+    return suited(
+        [
+            {**TINY, "procedure": "changes_everything", "epochs": 1},
+            {**TINY, "procedure": "changes_everything", "epochs": 2},
+            *({**TINY, "procedure": "notices", "epochs": each} for each in (1, 2, 3)),
+        ],
+        seeds=2,
+    )
+
+
+def test_what_one_trial_changes_no_other_notices(changed: Any) -> None:
+    order = [each["settings"]["procedure"] for each in changed.records]
+    noticed: dict[int, list[dict[str, Any]]] = {0: [], 1: []}
+    for each in changed.records:
+        if each["settings"]["procedure"] == "notices":
+            assert each["status"] == "ok"
+            found = {name: each["metrics"][name] for name in each["metrics"].keys() - MEANINGS}
+            noticed[each["seed"]].append(found)
+
+    assert order.index("changes_everything") < order[5:].index("notices") + 5
+    assert [len(each) for each in noticed.values()] == [3, 3]
+    assert all(each == same[0] for same in noticed.values() for each in same)
+    first, second = noticed[0][0], noticed[1][0]
+    assert {name for name in first if first[name] != second[name]} == {
+        "python_draw",
+        "numpy_draw",
+        "torch_draw",
+    }
+    assert first["double"] == 0
+    assert (first["threads"], first["grad"], first["niceness"]) == (1, 1, 0)
+    assert len(set(changed.noted("noticed"))) == 1
+
+
+def test_what_a_trial_prints_goes_to_its_record_and_never_into_the_table(changed: Any) -> None:
+    broken = [each for each in changed.records if each["status"] == "crashed"]
+
+    assert [each["output"] for each in broken] == ["a word for the table"] * 4
+    assert "a word for the table" not in changed.ended.out + changed.ended.err
+
+
+SWEEP = ("model=slow", "dataset=few", "optimizer=sgd", "lr=0.1,0.2", "epochs=2", "--seeds", "3")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(trained: Callable[..., Any], tiny: Path) -> Any:
+    """The sweep that others interrupt."""
+    return trained("-p", tiny, *SWEEP)
+
+
+def curves(records: list[dict[str, Any]]) -> dict[str, Any]:
+    return {each["key"]: each["curves"] for each in records}
+
+
+def check_whole(records: list[dict[str, Any]], undisturbed: Any) -> None:
+    """Check that a sweep has each planned trial once, with the curves that it has undisturbed."""
+    planned = sorted(each["key"] for each in undisturbed.plan["trials"])
+
+    assert sorted(each["key"] for each in records) == planned
+    assert {(each["status"], each["attempt"]) for each in records} == {("ok", 1)}
+    assert curves(records) == curves(undisturbed.records)
+
+
+SIGNALS = {
+    "SIGINT twice": [signal.SIGINT, signal.SIGINT],
+    "SIGTERM, then SIGINT often": [signal.SIGTERM, *[signal.SIGINT] * 5],
+    "SIGHUP, then SIGTERM": [signal.SIGHUP, signal.SIGTERM],
+}
+
+
+def test_signals_keep_what_is_finished_and_the_last_resume_ends_with_every_trial_once(
+    start: Callable[..., Any],
+    tmp_path: Path,
+    tiny: Path,
+    undisturbed: Any,
+    patiently: Callable[..., bool],
+    only_run: Callable[[Path], Path],
+    reading: Callable[[Path], list[dict[str, Any]]],
+) -> None:
+    kept: list[dict[str, Any]] = []
+    for name, numbers in SIGNALS.items():
+        command = ("resume",) if kept else ("run", "-p", tiny, *SWEEP)
+        started = start(*command, env={"BENCH_TESTS_CHILD": "bare"})
+        assert patiently((tmp_path / "results").exists)
+        folder = only_run(tmp_path)
+        assert patiently(partial(grown, len(kept), folder, reading)), name
+        for number in numbers:
+            started.send(number)
+            time.sleep(0.02)
+        ended = started.end()
+
+        assert ended.code == 130, name
+        assert ended.err.endswith(
+            "\nbench: interrupted: finished trials are kept;"
+            f" bench resume {folder.relative_to(tmp_path)} goes on\n"
+        ), name
+        assert "Traceback" not in ended.err, name
+        assert ended.out == "", name
+        assert ended.left() == [], name
+        assert not (folder / "data").exists(), name
+        assert reading(folder)[: len(kept)] == kept, name
+        kept = reading(folder)
+
+    building = len(lines(tmp_path / "building"))
+    resumed = start(
+        "resume", preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    )  # as under nohup
+    assert patiently(lambda: len(lines(tmp_path / "building")) > building)
+    resumed.send(signal.SIGHUP)
+
+    assert resumed.end().code == 0
+    check_whole(reading(folder), undisturbed)
+
+
+def grown(before: int, folder: Path, reading: Callable[[Path], list[dict[str, Any]]]) -> bool:
+    return len(reading(folder)) > before
+
+
+def test_a_command_that_is_killed_while_a_trial_hangs_in_native_code_leaves_nothing_running(
+    start: Callable[..., Any],
+    tmp_path: Path,
+    faults: Path,
+    tiny: Path,
+    patiently: Callable[..., bool],
+) -> None:
+    started = start("run", "-p", tiny, "-p", faults, "procedure=multiplies",
+                    *(f"{root}={level}" for root, level in NOTHING.items()),
+                    "--seeds", "1")  # fmt: skip
+    assert patiently(lambda: lines(tmp_path / "hanging"))
+    started.send(signal.SIGKILL)
+    ended = started.end()
+
+    assert ended.left(within_s=2.0) == []
+    assert not any(psutil.pid_exists(int(each)) for each in lines(tmp_path / "hanging"))
+
+
+def test_a_loader_that_is_killed_loads_again_with_the_next_trial(
+    start: Callable[..., Any],
+    tmp_path: Path,
+    tiny: Path,
+    faults: Path,
+    patiently: Callable[..., bool],
+    only_run: Callable[[Path], Path],
+    reading: Callable[[Path], list[dict[str, Any]]],
+) -> None:
+    (tmp_path / "hangs").write_text("2")
+    started = start("run", "-p", tiny, "-p", faults, "model=linear", "dataset=waits_at_first",
+                    "optimizer=sgd", "epochs=1", "--seeds", "3")  # fmt: skip
+    for place in range(2):
+        assert patiently(lambda place=place: len(lines(tmp_path / "loading")) > place)
+        os.kill(int(lines(tmp_path / "loading")[place]), signal.SIGKILL)
+    ended = started.end()
+
+    records = reading(only_run(tmp_path))
+    assert [(each["status"], each["reason"]) for each in records] == [
+        (
+            "crashed",
+            "loading dataset waits_at_first: the process died with signal 9 (SIGKILL)"
+            " before it had a result",
+        ),
+        ("ok", None),
+        ("ok", None),
+    ]
+    assert ended.code == 3
+    assert len(lines(tmp_path / "loading")) == 3
+
+
+def test_a_loader_that_dies_again_and_again_is_left_alone(
+    bench: Callable[..., Any],
+    tmp_path: Path,
+    tiny: Path,
+    faults: Path,
+    only_run: Callable[[Path], Path],
+    reading: Callable[[Path], list[dict[str, Any]]],
+) -> None:
+    (tmp_path / "hangs").write_text("-1")
+    ended = bench("run", "-p", tiny, "-p", faults, "model=linear", "dataset=waits_at_first",
+                  "optimizer=sgd", "--seeds", "5")  # fmt: skip
+
+    records = reading(only_run(tmp_path))
+    assert ended.code == 4
+    assert {each["status"] for each in records} == {"crashed"}
+    assert len(lines(tmp_path / "loading")) == 3
+
+
+def lines(path: Path) -> list[str]:
+    return path.read_text().split() if path.exists() else []
+
+
+@dataclass
+class Sweeps:
+    """Sweeps that are killed at random moments, resumed, and killed again, until they are whole."""
+
+    start: Callable[..., Any]
+    tiny: Path
+    folder: Path
+    only_run: Callable[[Path], Path]
+    patiently: Callable[..., bool]
+    moments: random.Random
+    kills: int = 0
+    whole: list[Path] = field(default_factory=list)
+
+    def kill(self, rounds: int) -> None:
+        """Kill so many commands, none of which had ended."""
+        while self.kills < rounds:
+            self._sweep(rounds)
+
+    def _sweep(self, rounds: int) -> None:
+        cwd = self.folder / str(len(self.whole))
+        cwd.mkdir()
+        while True:
+            begun = any(cwd.glob("results/*/*/run.json"))
+            command = ("resume",) if begun else ("run", "-p", self.tiny, *SWEEP)
+            started = self.start(*command, cwd=cwd, env={"BENCH_TESTS_CHILD": "bare"})
+            if self.kills >= rounds:
+                assert started.end().code == 0
+                break
+            time.sleep(self._moment_s(begun))
+            killed = started.process.poll() is None
+            started.send(signal.SIGKILL)
+            ended = started.end()
+            assert ended.left(within_s=2.0) == []
+            assert self.patiently(lambda: not living(cwd), 2.0)
+            self.kills += killed
+            if not killed:
+                assert ended.code == 0
+                break
+        self.whole.append(self.only_run(cwd))
+
+    def _moment_s(self, begun: bool) -> float:
+        """Draw a moment: while it imports, while it trains, or anywhere."""
+        return self.moments.uniform(*self.moments.choice([(0.0, 2.0), (2.0, 4.5)]))
+
+
+def living(cwd: Path) -> list[int]:
+    return [int(each) for each in lines(cwd / "pids") if psutil.pid_exists(int(each))]
+
+
+@pytest.mark.parametrize(
+    "rounds",
+    [5, pytest.param(50, marks=[pytest.mark.long, pytest.mark.timeout(1200)])],
+)
+def test_commands_that_are_killed_at_random_moments_lose_and_double_no_trial(
+    start: Callable[..., Any],
+    tmp_path: Path,
+    tiny: Path,
+    undisturbed: Any,
+    patiently: Callable[..., bool],
+    only_run: Callable[[Path], Path],
+    reading: Callable[[Path], list[dict[str, Any]]],
+    rounds: int,
+) -> None:
+    moments = random.Random(rounds)
+    sweeps = Sweeps(start, tiny, tmp_path, only_run, patiently, moments)
+
+    sweeps.kill(rounds)
+
+    assert sweeps.kills == rounds
+    for folder in sweeps.whole:
+        check_whole(reading(folder), undisturbed)

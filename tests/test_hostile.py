@@ -1,0 +1,321 @@
+"""Hostile names and texts, from plugins, suites and the runs of others; clocks that lie."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from made import made_case, made_plan, made_record, made_run
+
+from harness.errors import LevelError
+from harness.journal import Journal
+from harness.metrics import Meaning
+from harness.planned import Expectation
+from harness.settings import level_of
+from harness.store import create_run
+
+SUITE = "e\x1b[31m\nvil\u202e|`<b>/../x"
+TEXT = "\x1b[2J\n\t\u202e\u2066|`<b>\x00\U000e0041 [bold]"
+LONG = "x" * 10_000
+RUNNING = {"dataset": "few", "optimizer": "sgd", "epochs": 1, "metrics": ["named"]}
+
+PLUGIN = '''
+from harness import Metric, Model, hookimpl
+
+TEXT = {text!r} + "\\ud800"
+
+def net(task, *, text: str = "a"):
+    """Build a net.\\x1b[31m
+
+    More \\x1b]0;title\\x07 of it \\u202e.
+    """
+    from torch import nn
+    print(TEXT)
+    return nn.Linear(task.features, task.outputs)
+
+def raises(task, *, text: str = "a"):
+    print(TEXT, "y" * 10000)
+    raise ValueError(TEXT + "z" * 10000)
+
+def named(trained):
+    return {{{text!r}: 1.0, "y" * 10000: 2.0}}
+
+@hookimpl
+def bench_register_models():
+    return [Model("net", net), Model("raises", raises)]
+
+@hookimpl
+def bench_register_metrics():
+    return [Metric("named", TEXT[:-1], "higher", 0.01, named)]
+
+@hookimpl
+def bench_trial_finished(record):
+    raise ValueError(TEXT)
+'''
+
+
+def quoted(text: str) -> str:
+    """Write a text as TOML has it."""
+    escaped = "".join(f"\\U{ord(each):08x}" for each in text)
+    return f'"{escaped}"'
+
+
+@pytest.fixture(scope="session")
+def hostile(
+    trained: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory, tiny: Path
+) -> Any:
+    """A run whose suite, settings, metrics, prints and errors are hostile."""
+    folder = tmp_path_factory.mktemp("hostile")
+    (folder / "evil.py").write_text(PLUGIN.format(text=TEXT))
+    name = quoted(SUITE)
+    levels = [quoted(json.dumps(each)) for each in (TEXT, LONG)]
+    (folder / "evil.toml").write_text(
+        f"plugins = ['evil.py', '{tiny}']\n[suites.{name}]\nsummary = {quoted(TEXT)}\nseeds = 1\n"
+        + "".join(f"base.{each} = {json.dumps(level)}\n" for each, level in RUNNING.items())
+        + f"factors.model = ['net', 'raises']\nfactors.'model.text' = [{', '.join(levels)}]\n"
+        f"[[suites.{name}.expect]]\nwhere = {{ 'model.text' = {levels[0]} }}\n"
+        "metric = 'test_accuracy'\nmin = 2\n"
+    )
+    return trained("--file", folder / "evil.toml", "--suite", SUITE)
+
+
+def harmless(text: str, longest: int = 2000) -> bool:
+    lines = text.split("\n")
+    return all(each.isprintable() for each in lines) and max(map(len, lines)) < longest
+
+
+def test_a_hostile_run_is_kept_whole_in_files_that_are_valid(hostile: Any) -> None:
+    assert hostile.ended.code == 3
+    assert sorted(each["status"] for each in hostile.records) == ["error", "error", "ok", "ok"]
+    assert hostile.folder.parent.name.isascii()
+    assert hostile.folder.parent.parent == hostile.cwd / "results"
+    assert hostile.plan["suite"] == SUITE
+    assert hostile.plan["summary"] == TEXT
+    kept = {each["settings"]["model.text"] for each in hostile.records}
+    assert kept == {TEXT, LONG}
+    metrics = [each["metrics"] for each in hostile.records if each["status"] == "ok"]
+    assert {each[f"named/{TEXT}"] for each in metrics} == {1.0}
+
+
+def test_a_hostile_run_prints_lines_that_are_escaped_and_cut(hostile: Any) -> None:
+    assert harmless(hostile.ended.out)
+    assert harmless(hostile.ended.err)
+    assert "\\u001b[2J\\n\\t\\u202e\\u2066|`<b>\\u0000\\U000e0041" in hostile.ended.err
+
+
+def test_errors_and_output_are_escaped_and_cut_in_the_record(hostile: Any) -> None:
+    for record in hostile.records:
+        assert harmless(record["output"])
+        if record["status"] == "error":
+            assert record["reason"].isprintable()
+            assert (
+                "\\u001b[2J\\n\\t\\u202e\\u2066|`<b>\\u0000\\U000e0041 [bold]\\ud800zzz"
+                in (record["reason"])
+            )
+            assert len(record["reason"]) < 500
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("show",),
+        ("show", SUITE, "--metrics", "named,memory"),
+        ("show", "--trials"),
+        ("show", "--format", "markdown"),
+        ("list", "runs"),
+        ("list", "--file", "FILE", "suites"),
+        ("describe", "--file", "FILE", "net"),
+        ("describe", "--file", "FILE", f"suite:{SUITE}"),
+        ("plan", "--file", "FILE", "--suite", SUITE),
+        ("plan", "--file", "FILE", "--suite", SUITE, "--trials"),
+        ("run", "--file", "FILE", "--suite", SUITE[:-1]),
+        ("run", "--file", "FILE", "--suite", SUITE, TEXT.replace("\x00", "")),
+        ("show", TEXT.replace("\x00", "") + LONG),
+    ],
+    ids=lambda given: " ".join(given).encode("unicode_escape").decode()[:50],
+)
+def test_every_command_prints_a_hostile_run_harmlessly(
+    bench: Callable[..., Any], hostile: Any, given: tuple[str, ...]
+) -> None:
+    file = json.loads((hostile.folder / "run.json").read_text())["command"][2]
+
+    ended = bench(*(file if each == "FILE" else each for each in given), cwd=hostile.cwd)
+
+    assert harmless(ended.out)
+    assert harmless(ended.err)
+    assert "Traceback" not in ended.err
+    assert ended.code == (2 if ended.err else 0)
+
+
+def test_json_and_csv_of_a_hostile_run_are_whole(bench: Callable[..., Any], hostile: Any) -> None:
+    document = bench("show", "--format", "json", cwd=hostile.cwd)
+    trials = bench("show", "--format", "json", "--trials", cwd=hostile.cwd)
+    table = bench("show", "--format", "csv", "--trials", cwd=hostile.cwd)
+
+    assert document.json["suite"] == SUITE
+    assert {each["settings"]["model.text"] for each in document.json["cases"]} == {TEXT, LONG}
+    assert {each["levels"]["model.text"] for each in trials.json["trials"]} == {TEXT, LONG}
+    assert LONG in table.out
+    assert harmless(table.out, 20_000)
+
+
+def test_the_run_of_another_is_printed_harmlessly(
+    bench: Callable[..., Any], tmp_path: Path
+) -> None:
+    place, metric = 0, f"m/{TEXT}"
+    expectation = Expectation(text=TEXT + LONG, cases=(place,), metric="test_accuracy", min=2.0)
+    case = made_case({"model": TEXT}, place)
+    plan = made_plan(case, seeds=(0,), suite=SUITE, expectations=[expectation])
+    meaning = Meaning("m", TEXT + LONG, "higher", 0.1, "difference", TEXT)
+    made = create_run(
+        tmp_path / "results", made_run(plan, meanings={"m": meaning}, environment={TEXT: TEXT})
+    )
+    record = made_record(plan, place, 0, metrics={"test_accuracy": 0.5, metric: 3.5})
+    strange = msgspec.structs.replace(record, key=TEXT, status="error", reason=TEXT + LONG)
+    with Journal(made.folder) as journal:
+        for each in (record, strange, strange):
+            journal.append(each)
+    trials = made.folder / "trials.jsonl"
+    trials.write_bytes(trials.read_bytes() + b'{"key": "' + b"\x1b[31m" * 9)
+
+    shown = bench("show", "--metrics", "m,test_accuracy")
+    resumed = bench("resume")
+    by_trial = bench("show", "--trials", "--metrics", "m")
+
+    for ended in (shown, resumed, by_trial):
+        assert harmless(ended.out)
+        assert harmless(ended.err)
+        assert "Traceback" not in ended.err
+    assert (shown.code, resumed.code) == (0, 0)
+    assert len(shown.err.splitlines()) == 3
+    assert "expected, but it fails: \\u001b[2J\\n" in resumed.out
+
+
+@pytest.mark.parametrize("given", ["\ud800", "a\udcffb", '"\\ud800"', ["x", "\udfff"]])
+def test_half_a_character_is_no_level(given: object) -> None:
+    with pytest.raises(LevelError, match=r"it is no text that UTF-8 can hold$"):
+        level_of(given)
+
+
+def test_bytes_that_are_no_utf_8_are_refused_in_a_line(
+    bench: Callable[..., Any], tmp_path: Path, tiny: Path
+) -> None:
+    odd = tmp_path / os.fsdecode(b"\xff\n\x1b")
+    odd.mkdir()
+    (odd / "mine.py").write_text(tiny.read_text())
+    given = ("run", "-p", tiny, "model=two_layers", "dataset=few", "optimizer=sgd")
+
+    level = bench(*given[:3], os.fsdecode(b"model=\xff"))
+    results = bench(*given, "--results", odd)
+    data = bench(*given, "--data-root", odd)
+    plugin = bench("plugins", "-p", odd / "mine.py")
+
+    for ended in (level, results, data, plugin):
+        assert (ended.code, ended.out) == (2, "")
+        assert harmless(ended.err)
+        assert len(ended.err.splitlines()) == 1
+    assert "\\udcff" in level.err
+    shown = f"{tmp_path}/\\udcff\\n\\u001b"
+    no_utf_8 = "has a name that is no UTF-8"
+    assert results.err == (f"bench: {shown} {no_utf_8}: give another folder: --results DIR\n")
+    assert data.err == f"bench: {shown} {no_utf_8}: give another folder: --data-root DIR\n"
+    assert plugin.err == (f"bench: {shown}/mine.py {no_utf_8}: rename the folder, or the file\n")
+    assert list(odd.iterdir()) == [odd / "mine.py"]
+
+
+def test_a_results_folder_of_a_hostile_name_is_used_and_printed_escaped(
+    bench: Callable[..., Any], tmp_path: Path, smoke: Any
+) -> None:
+    odd = tmp_path / "\x1b[31m\n\u202ex"
+    smoke.folder.parent.parent.rename(odd)
+    try:
+        shown, listed = bench("resume", "--results", odd), bench("list", "runs", "--results", odd)
+    finally:
+        odd.rename(smoke.folder.parent.parent)
+
+    assert (shown.code, listed.code) == (0, 0)
+    assert harmless(shown.out)
+    assert harmless(listed.out)
+    assert "\\u001b[31m\\n\\u202ex/smoke/" in shown.out
+
+
+LYING = """
+import time
+from itertools import count
+
+back = count(2e9, -3600.0)
+time.time = lambda: next(back)
+
+from harness import hookimpl, Model
+
+def net(task):
+    from torch import nn
+    return nn.Linear(task.features, task.outputs)
+
+@hookimpl
+def bench_register_models():
+    return [Model("net", net)]
+"""
+
+
+def test_a_clock_that_jumps_back_changes_no_duration(
+    trained: Callable[..., Any], tmp_path: Path, tiny: Path
+) -> None:
+    (tmp_path / "lying.py").write_text(LYING)
+
+    run = trained(
+        "-p", tiny, "-p", tmp_path / "lying.py", "model=net", "dataset=few", "dataset.rows=4096",
+        "optimizer=sgd", "epochs=2", "--seeds", "1",
+    )  # fmt: skip
+
+    [record] = run.records
+    durations = {
+        name: value
+        for name, value in record["metrics"].items()
+        if name.endswith(("_s", "_per_s")) and value is not None
+    }
+    assert run.ended.code == 0
+    assert {"wall_s", "train_samples_per_s", "step_p50_s"} <= durations.keys()
+    assert all(value > 0 for value in durations.values())
+    assert 0 < record["metrics"]["wall_s"] < 60
+
+
+def without_proc(*command: object) -> subprocess.CompletedProcess[str]:
+    """Run a command where no /proc is mounted."""
+    script = 'mount -t tmpfs none /proc && exec "$@"'
+    line = ["unshare", "--mount", "sh", "-c", script, "sh", *map(str, command)]
+    return subprocess.run(line, capture_output=True, text=True, check=False, timeout=100)
+
+
+def test_without_proc_figures_are_absent_with_a_reason_and_a_server_is_refused(
+    tmp_path: Path, tiny: Path, reading: Callable[[Path], list[dict[str, Any]]]
+) -> None:
+    if sys.platform != "linux" or without_proc("true").returncode:
+        pytest.skip("mounting is not permitted here")
+    bench = Path(sys.executable).with_name("bench")
+    given = ("-p", tiny, "model=two_layers", "dataset=few", "optimizer=sgd", "--seeds", "1")
+
+    planned = without_proc(bench, "plan", *given)
+    refused = without_proc(bench, "run", *given, "--results", tmp_path / "refused")
+    alone = without_proc(bench, "run", *given, "--results", tmp_path / "alone", "--in-process")
+
+    assert (planned.returncode, planned.stderr) == (0, "")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("bench: no processes can be seen here (")
+    assert refused.stderr.endswith("): mount /proc, or train with --in-process\n")
+    assert len(refused.stderr.splitlines()) == 1
+    assert alone.returncode == 0, alone.stderr
+    [folder] = tmp_path.glob("alone/*/*/")
+    [record] = reading(folder)
+    assert record["metrics"]["host_peak_bytes"] is None
+    assert "/proc/self/clear_refs" in record["missing"]["host_peak_bytes"]
+    assert record["environment"]["memory_bytes"] is None
+    assert record["environment"]["cores"] >= 1
+    assert record["environment"]["cpu"]
