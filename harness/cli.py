@@ -92,6 +92,22 @@ def asks_for_a_plan(command: F) -> F:
             "--seeds", metavar="N|FIRST:END", help="5 plans seeds 0 to 4, 5:10 five more."
         ),
         click.option("--plan-seed", type=int, default=0, help="Shuffles the order of cases."),
+        click.option(
+            "--jobs",
+            type=click.IntRange(min=1),
+            default=1,
+            help="Trials side by side: no verdict on speed.",
+        ),
+        click.option("--in-process", is_flag=True, help="Train in this process, for debugging."),
+        click.option(
+            "--check", is_flag=True, help="Exit 1 where an expectation of the suite does not hold."
+        ),
+        click.option(
+            "--strict",
+            is_flag=True,
+            help="Count diverged, skipped and unsupported trials as failed.",
+        ),
+        click.option("--metrics", metavar="A,B", help="Columns of the table."),
     )
     for option in reversed(options):
         command = option(command)
@@ -100,20 +116,6 @@ def asks_for_a_plan(command: F) -> F:
 
 @bench.command()
 @asks_for_a_plan
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=1,
-    help="Trials side by side: no verdict on speed.",
-)
-@click.option("--in-process", is_flag=True, help="Train in this process, for debugging.")
-@click.option(
-    "--check", is_flag=True, help="Exit 1 where an expectation of the suite does not hold."
-)
-@click.option(
-    "--strict", is_flag=True, help="Count diverged, skipped and unsupported trials as failed."
-)
-@click.option("--metrics", metavar="A,B", help="Columns of the table.")
 @click.option(
     "--format", "style", type=click.Choice(FORMATS), default="table", help="Of the table."
 )
@@ -157,6 +159,7 @@ def plan_command(ctx: click.Context, /, **given: Any) -> int:
 
     places = _places(ctx, given["file"])
     _, plan = _planned(places, given)
+    _check_columns(plan, _columns_of(given["metrics"]))
     if given["style"] == "json":
         _print_json(plan)
         return 0

@@ -24,7 +24,7 @@ import msgspec
 import psutil
 
 from harness.errors import PluginError
-from harness.messages import Ended, Hello, Outcome, Ready, Refused, Request, line
+from harness.messages import Begun, Ended, Hello, Outcome, Ready, Refused, Request, line
 from harness.processes import (
     MARK,
     adopted,
@@ -66,6 +66,9 @@ class Runner(Protocol):
     def wait(self) -> Ended:
         """Wait for the next request to end."""
 
+    def has_begun(self, number: int) -> bool:
+        """Tell whether the process of a request was ever there."""
+
     def close(self) -> None:
         """Kill what runs."""
 
@@ -90,6 +93,7 @@ class Server:
         self._reader: IO[bytes] | None = None
         self._ready = False
         self._before: set[int] = set()
+        self._begun: set[int] = set()
 
     def start(self) -> None:
         """Start the server; it imports while the parent goes on.
@@ -140,7 +144,13 @@ class Server:
                 return answer
             if isinstance(answer, Refused):
                 raise PluginError(answer.reason)
+            if isinstance(answer, Begun):
+                self._begun.add(answer.number)
             self._ready = True
+
+    def has_begun(self, number: int) -> bool:
+        """Tell whether the process of a request was ever there."""
+        return number in self._begun
 
     def close(self) -> None:
         """Close the connection: the server kills all it has started; see that nothing is left."""
@@ -179,14 +189,14 @@ class Server:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
 
-    def _answer(self) -> Ended | Ready | Refused:
+    def _answer(self) -> Begun | Ended | Ready | Refused:
         try:
             received = self._reader.readline() if self._reader is not None else b""
         except ConnectionResetError:
             received = b""
         if not received.endswith(b"\n"):
             raise ServerGone(self._epitaph())
-        return msgspec.json.decode(received, type=Ended | Ready | Refused)
+        return msgspec.json.decode(received, type=Begun | Ended | Ready | Refused)
 
     def _send(self, message: Hello | Request) -> None:
         if self._connection is None:
@@ -229,6 +239,10 @@ class Interpreters:
             asked.write_bytes(line(request))
             with Path(folder, "output").open("w+b") as output:
                 return self._run(request, asked, answered, output)
+
+    def has_begun(self, number: int) -> bool:  # noqa: ARG002  # nothing here dies before it begins
+        """Say that it has: what dies here dies at work."""
+        return True
 
     def close(self) -> None:
         """Forget what waits."""
@@ -290,6 +304,10 @@ class InProcess:
             outcome=outcome,
             output="",
         )
+
+    def has_begun(self, number: int) -> bool:  # noqa: ARG002  # nothing here dies before it begins
+        """Say that it has: what dies here dies at work."""
+        return True
 
     def close(self) -> None:
         """Forget what waits."""

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import shutil
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -114,6 +115,8 @@ class _Execution:
     journal: Journal
     watcher: Watcher
     runner: Runner
+    queue: deque[tuple[Trial, int]]
+    again: set[str] = field(default_factory=set)
     prepared: dict[str, _Prepared] = field(default_factory=dict)
     running: dict[int, _Running] = field(default_factory=dict)
     numbers: int = 0
@@ -144,8 +147,8 @@ def execute(
         _preload(plan, conditions.registry),
         in_process=conditions.in_process,
     )
-    execution = _Execution(plan, conditions, journal, watcher, runner)
     queue = deque(waiting)
+    execution = _Execution(plan, conditions, journal, watcher, runner, queue)
     watcher.begun(len(plan.trials), len(plan.trials) - len(queue))
     try:
         _keep_unsupported(execution, queue)
@@ -230,10 +233,17 @@ def _finish_one(execution: _Execution) -> None:
 
 
 def _bury(execution: _Execution, gone: ServerGone) -> None:
-    """Record the trials that went down with the server, and start another one."""
+    """Record the trials that went down with the server, and start another one.
+
+    A trial whose process was never there waits again, once.
+    """
     execution.runner.close()
     lost, execution.running = execution.running, {}
-    for running in lost.values():
+    for number, running in lost.items():
+        if not execution.runner.has_begun(number) and running.trial.key not in execution.again:
+            execution.again.add(running.trial.key)
+            execution.queue.appendleft((running.trial, running.attempt))
+            continue
         outcome = Outcome(
             status="crashed", reason=f"the process that starts trials was killed: {gone}"
         )
@@ -295,7 +305,7 @@ def _prepare(execution: _Execution, trial: Trial) -> _Prepared:
             number=execution.next_number(),
             settings=case.settings,
             timeout_s=case.settings["timeout_s"],
-            memory_limit=_memory_limit(execution, case),
+            memory_limit=execution.conditions.memory_limit,
             data_root=str(execution.conditions.data_root),
             prepare=str(path),
         )
@@ -368,7 +378,9 @@ def _keep(
     trial = running.trial
     record = _record(execution, running, outcome, ended)
     execution.journal.append(record)
-    for told in execution.conditions.registry.finished(record):
+    with contextlib.redirect_stdout(sys.stderr):  # stdout is for the table
+        found = execution.conditions.registry.finished(record)
+    for told in found:
         execution.watcher.note(told)
     execution.watcher.ended(execution.plan.cases[trial.case], trial, record)
 
@@ -406,7 +418,7 @@ def _record(
         },
         data=outcome.data or (loaded.outcome.data if loaded else None),
         sizes=outcome.sizes,
-        output="" if outcome.status == "ok" or ended is None else _last_lines(ended.output),
+        output="" if ended is None else _last_lines(ended.output),
         shared=conditions.jobs > 1,
     )
 
@@ -422,6 +434,8 @@ def _metrics(
     taken: dict[str, int | float | None] = {"wall_s": ended.wall_s if ended else None}
     if loaded is not None:
         taken["load_peak_bytes"] = loaded.outcome.metrics.get("load_peak_bytes")
+    else:
+        missing["load_peak_bytes"] = "the data was not prepared in a process of its own"
     for name, value in taken.items():
         metrics[name] = value
         if value is not None:

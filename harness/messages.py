@@ -74,6 +74,12 @@ class Outcome(Struct, frozen=True, kw_only=True):
     environment: dict[str, Any] = {}
 
 
+class Begun(Struct, frozen=True, kw_only=True, tag=True):
+    """The process of a request has been forked: from now on it may have done something."""
+
+    number: int
+
+
 class Ended(Struct, frozen=True, kw_only=True, tag=True):
     """How the process of a request ended.
 

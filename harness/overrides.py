@@ -172,10 +172,11 @@ def _default_losses(datasets: Iterable[str], registry: Registry) -> list[tuple[s
 
 def _replaced(draft: Draft, address: str, levels: tuple[Level, ...]) -> Draft:
     replaces_root = address in DEFINITION_ROOTS
+    added = draft.design == "ablate" and len(levels) > 1  # the base stays what levels are put into
     gone = {
         each
         for each in draft.base
-        if each == address or (replaces_root and root_of(each) == address)
+        if not added and (each == address or (replaces_root and root_of(each) == address))
     }
     draft = replace(
         draft,
@@ -184,7 +185,9 @@ def _replaced(draft: Draft, address: str, levels: tuple[Level, ...]) -> Draft:
         include=tuple(row for row in (_without(row, address) for row in draft.include) if row),
     )
     if "." in address:
+        base = draft.base
         draft = _stripped(draft, address)
+        draft = replace(draft, base=base) if added else draft
     factors = dict(draft.factors)
     if len(levels) > 1:
         factors[address] = levels

@@ -120,6 +120,17 @@ def hold_out(data: Data, share: float, task: Task, seed: int) -> Data:
     return Data(train, validation=data.validation, test=test, truth=data.truth)
 
 
+def first_samples(data: Data, most: int) -> Data:
+    """Keep at most so many samples of each split: views, not copies."""
+    splits = {
+        name: Split(
+            tuple(each[:most] for each in split.inputs), split.targets[:most], split.collate
+        )
+        for name, split in _splits(data)
+    }
+    return Data(**splits, truth=data.truth)
+
+
 def to_device(data: Data, device: torch.device, dtype: torch.dtype | None) -> Data:
     """Move data to a device; floating inputs and targets get the dtype, if one is given."""
 

@@ -38,6 +38,7 @@ from harness.loading import (
     manager_of,
     registered,
 )
+from harness.metrics import MEANINGS
 from harness.options import Schema, function_inside
 from harness.record import Record
 from harness.suite import Suite
@@ -130,7 +131,7 @@ class Entry:
             )
         except BenchError:
             raise
-        except Exception as error:  # the border to a plugin: its error is told
+        except (Exception, SystemExit) as error:  # the border to a plugin: its error is told
             told = one_line(f"{type(error).__name__}: {error}")
             raise PluginError(
                 f"plugin {self.plugin.name!r}: {self.kind} {self.name!r}: "
@@ -307,6 +308,8 @@ class _Builder:
                     plugin, kind, definition.name, self.entries.get(key) or found.get(key)
                 )
                 owner = f"plugin {plugin.name!r}: {kind} {definition.name}"
+                if kind == "metric" and definition.name in MEANINGS:
+                    raise PluginError(f"{owner}: a metric of that name is always taken: rename it")
                 found[key] = Entry(
                     kind,
                     definition,

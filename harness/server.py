@@ -27,7 +27,7 @@ import psutil
 from harness.errors import BenchError
 from harness.limits import limit_private_memory, own_bytes, tree_bytes
 from harness.memory import trim_heap
-from harness.messages import Ended, Hello, Outcome, Ready, Refused, Request, line
+from harness.messages import Begun, Ended, Hello, Outcome, Ready, Refused, Request, line
 from harness.processes import adopt_orphans, die_with_parent, ending, kill_all, kill_tree, reap
 from harness.registry import Registry, load
 from harness.units import one_line
@@ -37,6 +37,8 @@ _CHUNK = 1 << 16
 _KEPT_OUTPUT = 1 << 14
 _POLL_S = 0.02
 _LOOK_S = 0.5
+_LONGEST_S = 3600.0
+"""What every selector can sleep."""
 
 
 def main(descriptor: int, parent: int) -> None:
@@ -143,9 +145,9 @@ class _Server:
                 self._receive(received)
             elif isinstance(key.data, _Child):
                 self._read(key.data, key.fd)
-        self._judge()
         for child in list(self.children.values()):
             self._end(child)
+        self._judge()  # only what still lives: one that has ended in time is not late
         return True
 
     def _judge(self) -> None:
@@ -175,7 +177,7 @@ class _Server:
             waiting.append(self.looked + _LOOK_S - time.monotonic())
         if any(each.pid_file is None or each.condemned for each in self.children.values()):
             waiting.append(_POLL_S)
-        return max(0.0, min(waiting)) if waiting else None
+        return min(_LONGEST_S, max(0.0, min(waiting))) if waiting else None
 
     def _receive(self, received: bytes) -> None:
         self.unread += received
@@ -198,6 +200,7 @@ class _Server:
         os.close(output_write)
         child = _Child(request, pid, started, outcome_read, output_read, _pid_file(pid))
         self.children[pid] = child
+        self.connection.sendall(line(Begun(number=request.number)))
         for file in child.files:
             os.set_blocking(file, False)
             self.selector.register(file, selectors.EVENT_READ, child)

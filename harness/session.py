@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,8 @@ def load_all(places: Places) -> Loaded:
     plugins = tuple(dict.fromkeys(named))
     for each in plugins:
         _check_path(each, "rename the folder, or the file")
-    registry = load(plugins)
+    with redirect_stdout(sys.stderr):  # what plugins print is no table
+        registry = load(plugins)
     shadowed = [each.name for each in file[1].suites if each.name in registry.names("suite")]
     notes = [f"suite {name!r} of {file[0]} stands before the one of a plugin" for name in shadowed]
     return Loaded(registry.with_suites(file[1].suites), plugins, tuple(notes))
@@ -143,14 +145,15 @@ def plan_asked(asked: Asked, loaded: Loaded) -> Plan:
     written = draft(suite)
     if asked.seeds is not None:
         written = replace(written, seeds=seed_range(asked.seeds))
-    changed = overridden(written, asked.overrides, loaded.registry)
-    plan = make_plan(
-        changed,
-        loaded.registry,
-        overridden=bool(asked.overrides),
-        seed=asked.seed,
-        absent=absence,
-    )
+    with redirect_stdout(sys.stderr):  # what plugins print is no table
+        changed = overridden(written, asked.overrides, loaded.registry)
+        plan = make_plan(
+            changed,
+            loaded.registry,
+            overridden=bool(asked.overrides),
+            seed=asked.seed,
+            absent=absence,
+        )
     return _with_notes(plan, loaded)
 
 
@@ -382,11 +385,11 @@ def _conditions(run: RunFile, loaded: Loaded, folder: Path) -> Conditions:
         registry=loaded.registry,
         plugins=loaded.plugins,
         folder=folder,
-        data_root=Path(run.options["data_root"]),
-        environment=run.environment,
-        jobs=run.options["jobs"],
-        memory_limit=usual_memory_limit(run.options["jobs"]),
-        in_process=run.options["in_process"],
+        data_root=Path(run.options.get("data_root") or default_data_root(os.environ)),
+        environment=environment(),
+        jobs=run.options.get("jobs", 1),
+        memory_limit=usual_memory_limit(run.options.get("jobs", 1)),
+        in_process=run.options.get("in_process", False),
     )
 
 

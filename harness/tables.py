@@ -104,6 +104,10 @@ def metric_names(plan: Plan, latest: Mapping[str, Record]) -> tuple[str, ...]:
         record = latest.get(trial.key)
         if record is not None:
             found.update(record.metrics, record.missing)
+    taken = {base_name(name) for name in found}
+    for case in plan.cases:  # those that were asked for, though no trial came so far
+        asked = [metric.partition("[")[0] for metric in case.settings.get("metrics", ())]
+        found.update(name for name in asked if name not in taken)
     return (*MEANINGS, *sorted(found.difference(MEANINGS)))
 
 

@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 import torch
 
-from harness.definitions import Data, Findings, Workload
+from harness.definitions import Data, Findings, Protocol, Workload
 from harness.devices import Device, DeviceAbsent, open_device
 from harness.errors import BenchError
 from harness.journal import encoded
@@ -33,7 +33,7 @@ from harness.memory import (
 from harness.messages import Outcome, Request
 from harness.metrics import MEANINGS
 from harness.nvml import GpuWatch, open_nvml
-from harness.prepare import fingerprint, map_data, sizes, to_device, write_data
+from harness.prepare import fingerprint, first_samples, map_data, sizes, to_device, write_data
 from harness.readings import Reading
 from harness.record import Status
 from harness.registry import Registry
@@ -55,6 +55,7 @@ _NO_HOST_MEMORY = (
 _LIBRARIES = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
 """Where an error is raised, but not made: torch, and the harness."""
 
+_WARM_BATCHES = 20
 _GPU_REASON = "the trial did not run on an NVIDIA GPU"
 
 
@@ -113,6 +114,7 @@ def _named(error: BaseException) -> tuple[Status, str]:
 
 
 def _prepared(request: Request, parts: Parts) -> Outcome:
+    _seed_everything(0)  # a loader that draws gives the same data to a run and to its resumption
     peak = HostPeak()
     peak.start()
     data = load_data(parts, Path(request.data_root), 0)
@@ -131,12 +133,14 @@ def _tried(request: Request, parts: Parts) -> Outcome:
     data, known = _data(request, parts)
     if data is not None:
         data = to_device(data, device.place, dtype_of(protocol))
+        data = _beginning(data, protocol) if request.discarded else data
     host = HostPeak()
     host.start()
     device.reset_peak()
     before = device.allocated_bytes()
     workload = build_workload(parts, parts.task(), data, device.place, request.seed)
     workload.mark = host.mark
+    host.mark()
     if request.discarded:
         workload.protocol = msgspec.structs.replace(protocol, epochs=1, timed_s=0.0)
     with _gpu_watch(device) as watch:
@@ -163,6 +167,12 @@ def _data(request: Request, parts: Parts) -> tuple[Data | None, dict[str, Any]]:
         digest = fingerprint(data)
     data = split_data(parts, data, request.seed)
     return data, {"sizes": sizes(data), "data": digest}
+
+
+def _beginning(data: Data, protocol: Protocol) -> Data:
+    """Take a few batches: a warm-up need not see all data."""
+    size = len(data.train) if protocol.batch_size == "full" else protocol.batch_size * _WARM_BATCHES
+    return first_samples(data, size)
 
 
 def _run(parts: Parts, workload: Workload) -> Findings:
@@ -192,8 +202,16 @@ def _model_readings(workload: Workload) -> dict[str, Reading]:
     if workload.optimizer is not None:
         readings["optimizer_state_bytes"] = Reading(optimizer_state_bytes(workload.optimizer))
     if workload.data is not None:
-        readings["activation_bytes"] = activation_bytes(workload)
+        readings["activation_bytes"] = _activation_bytes(workload)
     return readings
+
+
+def _activation_bytes(workload: Workload) -> Reading:
+    """Count in a step that is no part of the training: its failure is no failure of the trial."""
+    try:
+        return activation_bytes(workload)
+    except Exception as error:  # noqa: BLE001  # the border to a trial: its model may raise
+        return Reading(None, f"the untimed step failed: {_told(error)}")
 
 
 def _outcome(

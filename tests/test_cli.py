@@ -256,9 +256,7 @@ def test_a_plan_expects_the_time_that_earlier_records_took(
     third = before.splitlines()[2]
 
     assert third == "expected time: unknown, there are no earlier records of these cases"
-    assert re.search(
-        r"^expected time: about \d.*, as earlier records say$", after, re.M
-    )
+    assert re.search(r"^expected time: about \d.*, as earlier records say$", after, re.M)
     assert list(tmp_path.iterdir()) == []
 
 
