@@ -156,6 +156,9 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
         if each.process.poll() is None:
             each.process.kill()
             each.process.wait()
+        for pipe in (each.process.stdout, each.process.stderr):
+            if pipe is not None:
+                pipe.close()
 
 
 @pytest.fixture

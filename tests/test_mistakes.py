@@ -141,7 +141,8 @@ VALUES = {
         "model.dropout=1.5 does not fit model mlp: expected `float` < 1.0"
     ),
     run("model=mlp optimizer=sgd hidden=wide"): (
-        "model.hidden=wide does not fit model mlp: expected `array`, got `str`"
+        "model.hidden=wide does not fit model mlp: expected `array`, got `str`:"
+        " a list is written [wide]"
     ),
     on_smoke("init=none"): (
         "init=none is not possible: only model, dataset, optimizer, loss may be none; try as_built"

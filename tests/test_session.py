@@ -50,7 +50,7 @@ def halfway(
 ) -> Any:
     """The sweep, with some trials done, one at work, and children in sessions of their own."""
     started = start("run", "-p", plugin, *SWEEP, env=CHILDREN)
-    assert patiently((tmp_path / "results").exists)
+    assert patiently(lambda: list(tmp_path.glob("results/*/*/lock")))
     folder = only_run(tmp_path)
     assert patiently(lambda: len(reading(folder)) >= 2 and living(tmp_path))
     return started
@@ -184,7 +184,7 @@ def test_a_server_that_is_killed_takes_its_trials_with_it_and_the_run_goes_on(
 ) -> None:
     env = {"BENCH_TESTS_CHILD": "bare"}
     started = start("run", "-p", tiny, *SWEEP, "--jobs", "2", "model.build_s=1", env=env)
-    assert patiently((tmp_path / "results").exists)
+    assert patiently(lambda: list(tmp_path.glob("results/*/*/lock")))
     folder = only_run(tmp_path)
     assert patiently(lambda: len(reading(folder)) >= 2)
     [server] = psutil.Process(started.process.pid).children()
