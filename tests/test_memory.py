@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
 import os
@@ -33,6 +34,9 @@ RssAnon:\t  {anonymous} kB
 RssFile:\t  {files} kB
 RssShmem:\t  {shared} kB
 """
+
+_M_MMAP_THRESHOLD = -3
+"""malloc.h: blocks from this size on are mapped by themselves."""
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, which is Linux's")
 
@@ -157,6 +161,9 @@ def test_a_model_and_its_adam_are_seen_within_5_percent(size: int) -> None:
     """
 
     def trained() -> float | None:
+        # Blocks of their own: how the holes that earlier tests left in glibc's heap are filled
+        # (5.9 % once, after 1,900 tests) is no matter of this test.
+        assert ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 1 << 16) == 1
         host = HostPeak()
         train(narrow_model(size, steps=1)())
         trim_heap()
