@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import TextIO
@@ -40,6 +41,8 @@ class Progress:
         self._live = out.isatty()
         self._total = self._before = self._done = self._failed = 0
         self._drawn = now()
+        self._current = ""
+        self._later: threading.Timer | None = None
         self._started: float | None = None
 
     def begun(self, total: int, done: int) -> None:
@@ -52,9 +55,15 @@ class Progress:
         """Hear that a trial starts."""
         if self._started is None:
             self._started = self._now()  # not before: the server starts once, not for each trial
-        if self._live and not self._quiet and self._now() - self._drawn >= _REDRAW_S:
-            self._drawn = self._now()
-            self._draw(f"{self._count()}{self._left()}  {_name(case, trial)}")
+        if self._live and not self._quiet:
+            self._current = f"{self._count()}{self._left()}  {_name(case, trial)}"
+            early_s = _REDRAW_S - (self._now() - self._drawn)
+            if early_s <= 0:
+                self._draw_current()
+            elif self._later is None:
+                self._later = threading.Timer(early_s, self._draw_current)
+                self._later.daemon = True
+                self._later.start()
 
     def ended(self, case: Case, trial: Trial, record: Record) -> None:
         """Hear that a trial has ended, and that its record is kept."""
@@ -78,6 +87,9 @@ class Progress:
 
     def close(self) -> None:
         """Clear the line that is redrawn."""
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
         if self._live:
             self._draw("")
 
@@ -91,6 +103,12 @@ class Progress:
             return ""
         left_s = (self._now() - self._started) / done * (self._total - self._done)
         return f"  {duration(max(1.0, left_s))} left"
+
+    def _draw_current(self) -> None:
+        """Draw the trial that runs: now, or when the last drawing is old enough."""
+        self._later = None
+        self._drawn = self._now()
+        self._draw(self._current)
 
     def _draw(self, line: str) -> None:
         self._out.write("\r\x1b[2K" + one_line(line, max(20, self._width() - 1)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from typing import Any
 
 import pytest
@@ -187,3 +188,18 @@ def test_quiet_tells_notes_only(made: type[io.StringIO], clock: Clock) -> None:
 
     assert lines(out)[0].endswith("note: here")
     assert "crashed" not in out.getvalue()
+
+
+def test_a_long_trial_is_named_though_it_began_soon_after_another(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.progress._REDRAW_S", 0.05)
+    progress = Progress(terminal, lambda: 80)
+
+    progress.started(CASE, trial(7))
+    deadline = time.monotonic() + 10
+    while not terminal.getvalue() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    progress.close()
+
+    assert f"{NAME} seed 7" in terminal.getvalue()
