@@ -24,7 +24,17 @@ import msgspec
 import psutil
 
 from harness.errors import PluginError
-from harness.messages import Begun, Ended, Hello, Outcome, Ready, Refused, Request, line
+from harness.messages import (
+    KEPT_OUTPUT,
+    Begun,
+    Ended,
+    Hello,
+    Outcome,
+    Ready,
+    Refused,
+    Request,
+    line,
+)
 from harness.processes import (
     MARK,
     adopted,
@@ -47,7 +57,6 @@ _WORKER = (
 )
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _PATIENCE_S = 2.0
-_KEPT_OUTPUT = 1 << 14
 
 
 class ServerGone(Exception):
@@ -271,7 +280,7 @@ class Interpreters:
             timed_out=timed_out,
             wall_s=time.monotonic() - started,
             outcome=_outcome(answered),
-            output=output.read().decode("utf-8", "backslashreplace")[-_KEPT_OUTPUT:],
+            output=output.read().decode("utf-8", "backslashreplace")[-KEPT_OUTPUT:],
         )
 
 

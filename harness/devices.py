@@ -12,13 +12,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
 import psutil
 import torch
 
 from harness.clock import EventClock, HostClock, StepClock
+from harness.machine import processor
 from harness.readings import Reading
 
 Description: TypeAlias = dict[str, str | int | float | None]
@@ -106,7 +106,7 @@ class Cpu:
         """Name the processor, its cores and the machine's memory."""
         return {
             "kind": "cpu",
-            "name": _processor(),
+            "name": processor(),
             "cores": os.cpu_count(),
             "memory_bytes": psutil.virtual_memory().total,
         }
@@ -204,7 +204,7 @@ class Mps:
         """Name the chip and the memory that Metal recommends to stay below."""
         return {
             "kind": "mps",
-            "name": _processor(),
+            "name": processor(),
             "memory_bytes": self.api.recommended_max_memory(),
         }
 
@@ -279,12 +279,3 @@ def _open_mps(mps: Any) -> Device:
     if not mps.is_available():
         raise DeviceAbsent(f"torch sees no MPS device here ({platform.system()})")
     return Mps(api=mps)
-
-
-def _processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    try:
-        lines = cpuinfo.read_text().splitlines()
-    except OSError:
-        lines = []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, "") or platform.processor() or platform.machine()

@@ -244,11 +244,12 @@ def _bury(execution: _Execution, gone: ServerGone) -> None:
             execution.again.add(running.trial.key)
             execution.queue.appendleft((running.trial, running.attempt))
             continue
-        outcome = Outcome(
-            status="crashed", reason=f"the process that starts trials was killed: {gone}"
-        )
-        _keep(execution, running, outcome)
+        _keep(execution, running, _gone_with(gone))
     _begin(execution.runner)
+
+
+def _gone_with(gone: ServerGone) -> Outcome:
+    return Outcome(status="crashed", reason=f"the process that starts trials was killed: {gone}")
 
 
 def _begin(runner: Runner) -> None:
@@ -312,9 +313,7 @@ def _prepare(execution: _Execution, trial: Trial) -> _Prepared:
         try:
             outcome = _outcome(_done_alone(execution, request), request.timeout_s)
         except ServerGone as gone:
-            outcome = Outcome(
-                status="crashed", reason=f"the process that starts trials was killed: {gone}"
-            )
+            outcome = _gone_with(gone)
         if outcome.status != "ok":
             for each in folder.glob(f"{key}.*"):
                 each.unlink()  # half a file on a full disk would leave no room for records

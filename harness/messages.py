@@ -9,6 +9,9 @@ from msgspec import Struct
 
 from harness.record import Status
 
+KEPT_OUTPUT = 1 << 14
+"""How much of the end of what a process prints is kept, in bytes."""
+
 
 class Hello(Struct, frozen=True, kw_only=True, tag=True):
     """What the server needs before it can fork: where to import from, and what.

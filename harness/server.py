@@ -27,14 +27,23 @@ import psutil
 from harness.errors import BenchError
 from harness.limits import limit_private_memory, own_bytes, tree_bytes
 from harness.memory import trim_heap
-from harness.messages import Begun, Ended, Hello, Outcome, Ready, Refused, Request, line
+from harness.messages import (
+    KEPT_OUTPUT,
+    Begun,
+    Ended,
+    Hello,
+    Outcome,
+    Ready,
+    Refused,
+    Request,
+    line,
+)
 from harness.processes import adopt_orphans, die_with_parent, ending, kill_all, kill_tree, reap
 from harness.registry import Registry, load
 from harness.units import one_line
 from harness.worker import run_request, written
 
 _CHUNK = 1 << 16
-_KEPT_OUTPUT = 1 << 14
 _POLL_S = 0.02
 _LOOK_S = 0.5
 _LONGEST_S = 3600.0
@@ -250,7 +259,7 @@ class _Server:
             child.outcome += received
         else:
             child.output += received
-            del child.output[: -2 * _KEPT_OUTPUT]
+            del child.output[: -2 * KEPT_OUTPUT]
 
     def _end(self, child: _Child) -> None:
         """Answer for a child that has ended, after killing what it left behind."""
@@ -274,7 +283,7 @@ class _Server:
             over_bytes=child.over_bytes,
             wall_s=ended - child.started,
             outcome=_decoded(child),
-            output=bytes(child.output[-_KEPT_OUTPUT:]).decode("utf-8", "backslashreplace"),
+            output=bytes(child.output[-KEPT_OUTPUT:]).decode("utf-8", "backslashreplace"),
         )
         self.connection.sendall(line(answer))
 

@@ -27,6 +27,7 @@ from harness.planned import Plan, Trial
 from harness.record import BROKEN
 from harness.registry import Registry, load
 from harness.resolve import default_of, definitions_of
+from harness.statistics import median_of
 from harness.store import (
     Journal,
     RunFile,
@@ -298,7 +299,7 @@ def expected_s(plan: Plan, results: Path) -> tuple[float, int]:
                 if wall_s is not None:
                     by_settings.setdefault(_settings_key(record.settings), []).append(wall_s)
     known = [by_settings.get(_settings_key(case.settings)) for case in plan.cases]
-    usual_s = [None if times is None else _median(times) for times in known]
+    usual_s = [None if times is None else median_of(times) for times in known]
     runs = [trial.case for trial in plan.trials if not plan.cases[trial.case].expected]
     unknown = sum(usual_s[case] is None for case in runs)
     return sum(usual_s[case] or 0.0 for case in runs), unknown
@@ -416,9 +417,3 @@ def _differences(run: RunFile, here: Mapping[str, Any], registry: Registry) -> l
 
 def _settings_key(settings: Mapping[str, Any]) -> str:
     return json.dumps(settings, sort_keys=True)
-
-
-def _median(values: Sequence[float]) -> float:
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
