@@ -10,7 +10,7 @@ from typing import cast
 
 import click
 
-from harness.cli import names, read, train  # noqa: F401  # they add their commands to the group
+from harness.cli import machine, names, read, train  # noqa: F401  # they add their commands
 from harness.cli.group import bench
 from harness.cli.output import MOST
 from harness.console import bear_everything, lost
