@@ -82,6 +82,8 @@ class Plan(Struct, frozen=True, kw_only=True):
         expectations: What the suite says will be seen.
         margins: Margins that the suite sets, by metric.
         notes: What the user should know: what was dropped, merged or is expected to be skipped.
+        looks: After how many seeds an adaptive run stops if all is decided; empty: it runs all.
+        until: The metrics whose comparisons decide that; empty: the first that tells of learning.
     """
 
     suite: str
@@ -94,3 +96,5 @@ class Plan(Struct, frozen=True, kw_only=True):
     expectations: tuple[Expectation, ...] = ()
     margins: dict[str, float] = {}
     notes: tuple[str, ...] = ()
+    looks: tuple[int, ...] = ()
+    until: tuple[str, ...] = ()

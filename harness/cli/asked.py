@@ -27,6 +27,11 @@ def asks_for_a_plan(command: F) -> F:
         click.option(
             "--seeds", metavar="N|FIRST:END", help="5 plans seeds 0 to 4, 5:10 five more."
         ),
+        click.option(
+            "--adaptive",
+            is_flag=True,
+            help="Look after 5, 10 and 20 seeds; stop when all is decided.",
+        ),
         click.option("--plan-seed", type=int, default=0, help="Shuffles the order of cases."),
         click.option(
             "--jobs",
@@ -55,13 +60,17 @@ def places_of(ctx: click.Context, file: Path | None = None) -> Places:
     from harness.session import Places
 
     outer = ctx.parent.params if ctx.parent is not None else {}
-    chosen: dict[str, Any] = {
-        name: ctx.params.get(name) or outer.get(name)
-        for name in ("results", "data_root")
-        if ctx.params.get(name) or outer.get(name)
-    }
+    chosen = {name: shared_option(ctx, name) for name in ("results", "data_root")}
     named = (*outer.get("plugins", ()), *ctx.params.get("plugins", ()))
-    return Places(file=file, plugins=named, **chosen)
+    given = {name: each for name, each in chosen.items() if each is not None}
+    return Places(file=file, plugins=named, **given)
+
+
+def shared_option(ctx: click.Context, name: str) -> Path | None:
+    """Give a folder that was given before or after the subcommand; None: it was not."""
+    outer = ctx.parent.params if ctx.parent is not None else {}
+    found: Path | None = ctx.params.get(name) or outer.get(name)
+    return found
 
 
 def planned(places: Places, given: dict[str, Any]) -> tuple[Loaded, Plan]:
@@ -72,9 +81,16 @@ def planned(places: Places, given: dict[str, Any]) -> tuple[Loaded, Plan]:
 
     overrides = [parse_override(each) for each in given["settings"]]
     seeds = None if given["seeds"] is None else seed_range(given["seeds"])
+    if given["adaptive"] and seeds is not None:
+        raise click.UsageError("--adaptive looks after 5, 10 and 20 seeds: leave --seeds out")
     loaded = session.load_all(places)
     asked = session.Asked(
-        suite=given["suite"], overrides=overrides, seeds=seeds, seed=given["plan_seed"]
+        suite=given["suite"],
+        overrides=overrides,
+        seeds=seeds,
+        seed=given["plan_seed"],
+        adaptive=given["adaptive"],
+        until=columns_of(given["metrics"]),
     )
     return loaded, session.plan_asked(asked, loaded)
 

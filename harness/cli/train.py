@@ -7,7 +7,14 @@ from typing import Any
 
 import click
 
-from harness.cli.asked import asks_for_a_plan, check_columns, columns_of, places_of, planned
+from harness.cli.asked import (
+    asks_for_a_plan,
+    check_columns,
+    columns_of,
+    places_of,
+    planned,
+    shared_option,
+)
 from harness.cli.group import FORMAT, METRICS, RUN, TEXT_OR_JSON, bench, shared
 from harness.cli.output import (
     print_json,
@@ -28,7 +35,7 @@ def run(ctx: click.Context, /, **given: Any) -> int:
 
     bench run --suite init --seeds 3 dataset=breast_cancer epochs=5,20
     """
-    from harness import session
+    from harness import calibrate, session
 
     places, progress = places_of(ctx, given["file"]), progress_on_stderr()
     loaded, plan = planned(places, given)
@@ -40,7 +47,7 @@ def run(ctx: click.Context, /, **given: Any) -> int:
         check=given["check"],
         command=sys.argv[1:],
     )
-    for note in plan.notes:
+    for note in (*plan.notes, *calibrate.advice(places.results)):
         progress.note(note)
     try:
         folder = session.run_plan(plan, loaded, places, manner, progress)
@@ -73,7 +80,7 @@ def plan_command(ctx: click.Context, /, **given: Any) -> int:
 @bench.command()
 @RUN
 @click.option("--retry", type=click.Choice(("failed",)), help="Try trials that broke again.")
-@click.option("--force", is_flag=True, help="Go on though versions or sources differ.")
+@click.option("--force", is_flag=True, help="Go on though versions, sources or data differ.")
 @METRICS
 @FORMAT
 @shared
@@ -82,7 +89,8 @@ def resume(ctx: click.Context, /, **given: Any) -> int:
     """Go on with an unfinished run; a finished one trains nothing and prints its table."""
     from harness import session, store
 
-    folder = store.find_run(places_of(ctx).results, given["run_name"])
+    places = places_of(ctx)
+    folder = store.find_run(places.results, given["run_name"])
     check_columns(store.read_run(folder).run.plan, columns_of(given["metrics"]))
     progress = progress_on_stderr()
     try:
@@ -91,6 +99,8 @@ def resume(ctx: click.Context, /, **given: Any) -> int:
             progress,
             retry=given["retry"] == "failed",
             force=given["force"],
+            plugins=places.plugins,
+            data_root=shared_option(ctx, "data_root"),
             command=sys.argv[1:],
         )
     finally:
