@@ -33,6 +33,8 @@ def bench_register_activations() -> Sequence[Activation]:
         Activation("hardsigmoid", hardsigmoid),
         Activation("tanh", tanh),
         Activation("hardtanh", hardtanh),
+        Activation("softmax", softmax),
+        Activation("log_softmax", log_softmax),
     ]
 
 
@@ -149,3 +151,17 @@ def hardtanh(*, min_val: float = -1.0, max_val: float = 1.0) -> nn.Module:
     from torch import nn
 
     return nn.Hardtanh(min_val, max_val)
+
+
+def softmax() -> nn.Module:
+    """Build exp(x) over the sum of exp(x) in the last dimension: probabilities."""
+    from torch import nn
+
+    return nn.Softmax(dim=-1)
+
+
+def log_softmax() -> nn.Module:
+    """Build the logarithm of softmax, whose loss is `nll`."""
+    from torch import nn
+
+    return nn.LogSoftmax(dim=-1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from harness import ActivationName, Meta, Model, Task, hookimpl
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 Size = Annotated[int, Meta(ge=1)]
 Share = Annotated[float, Meta(ge=0, lt=1)]
+Shares: TypeAlias = Share | tuple[Share, ...]
 
 KERNEL = 5
 """Side of LeNet's kernels; its first convolution is padded by 2, so that it keeps the size."""
@@ -22,7 +23,7 @@ def bench_register_models() -> Sequence[Model]:
     """Hand over the models of this module."""
     return [
         Model("linear", linear, accepts=fixed_size),
-        Model("mlp", mlp, accepts=fixed_size),
+        Model("mlp", mlp, accepts=mlp_takes),
         Model("lenet", lenet, accepts=image),
     ]
 
@@ -43,10 +44,11 @@ def mlp(
     *,
     hidden: tuple[Size, ...] = (256,),
     activation: ActivationName = "relu",
-    dropout: Share = 0.0,
+    dropout: Shares = 0.0,
 ) -> nn.Module:
     """Build fully connected layers with dropout after each activation.
 
+    `dropout` is a share for all hidden layers, or a list with one for each: `dropout=[0.3,0.5]`.
     The layers are named, so that a parameter keeps its name whatever the depth and the dropout:
     `hidden1.weight`, `hidden2.weight`, ..., `output.weight`.
     """
@@ -55,11 +57,12 @@ def mlp(
     net = nn.Sequential()
     net.add_module("flatten", nn.Flatten())
     width = task.features
-    for place, size in enumerate(hidden, start=1):
+    shares = each_share(dropout, hidden)
+    for place, (size, share) in enumerate(zip(hidden, shares, strict=True), start=1):
         net.add_module(f"hidden{place}", nn.Linear(width, size))
         net.add_module(f"activation{place}", task.activation(activation))
-        if dropout > 0:
-            net.add_module(f"dropout{place}", nn.Dropout(dropout))
+        if share > 0:
+            net.add_module(f"dropout{place}", nn.Dropout(share))
         width = size
     net.add_module("output", nn.Linear(width, task.outputs))
     return net
@@ -107,6 +110,23 @@ def fixed_size(task: Task) -> str | None:
     if task.kind == "sequence":
         return "fully connected layers take samples of one size, not sequences"
     return None
+
+
+def mlp_takes(
+    task: Task, *, hidden: tuple[Size, ...] = (256,), dropout: Shares = 0.0
+) -> str | None:
+    """Refuse sequences, and a list of shares that does not have one for each hidden layer."""
+    if isinstance(dropout, tuple) and len(dropout) != len(hidden):
+        return (
+            f"model.dropout has {len(dropout)} shares for {len(hidden)} hidden layers: "
+            "give one for each, or one number for all"
+        )
+    return fixed_size(task)
+
+
+def each_share(dropout: Shares, hidden: tuple[Size, ...]) -> tuple[float, ...]:
+    """Give the share of dropout behind each hidden layer."""
+    return dropout if isinstance(dropout, tuple) else (dropout,) * len(hidden)
 
 
 def image(task: Task) -> str | None:

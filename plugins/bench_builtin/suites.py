@@ -5,8 +5,10 @@ from pathlib import Path
 
 from harness import hookimpl
 
+FOLDER = Path(__file__).parent
+
 
 @hookimpl
 def bench_register_suites() -> Sequence[Path]:
-    """Point at the suites of this package."""
-    return [Path(__file__).with_name("suites.toml")]
+    """Point at the suites of this package: `suites.toml`, and every file of `suites/`."""
+    return [FOLDER / "suites.toml", *sorted((FOLDER / "suites").glob("*.toml"))]

@@ -25,6 +25,8 @@ FUNCTIONS = {
     "hardsigmoid": functional.hardsigmoid,
     "tanh": torch.tanh,
     "hardtanh": functional.hardtanh,
+    "softmax": lambda x: functional.softmax(x, dim=-1),
+    "log_softmax": lambda x: functional.log_softmax(x, dim=-1),
 }
 REGISTERED = {each.name: each.build for each in activations.bench_register_activations()}
 

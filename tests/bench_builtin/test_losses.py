@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 import torch
 from bench_builtin import losses
 from torch import nn
+
+from harness.definitions import Kind, Task
 
 LOGITS = torch.tensor([[0.2, 0.1, -0.1]])
 CLASS = torch.tensor([0])
@@ -104,6 +108,26 @@ def test_a_binary_loss_predicts_what_compares_with_its_targets(name, outputs):
 
     assert predicted.dtype == torch.float32
     assert torch.equal(predicted, torch.tensor([[0.0], [0.0], [1.0]]))
+
+
+@pytest.mark.parametrize(
+    ("names", "kinds"),
+    [
+        (("cross_entropy", "nll"), {"classification", "sequence"}),
+        (("bce_with_logits", "bce"), {"binary", "sequence"}),
+        (("mse", "l1", "smooth_l1", "huber"), {"regression", "binary", "sequence"}),
+    ],
+)
+def test_a_loss_takes_the_tasks_whose_targets_it_can_compare(names, kinds):
+    for name in names:
+        accepts = REGISTERED[name].accepts
+        refused = {kind: accepts(Task(kind, (4,), 1)) for kind in get_args(Kind)}
+
+        assert {kind for kind, told in refused.items() if told is None} == kinds
+        for kind in refused.keys() - kinds:
+            assert refused[kind].startswith(f"{name} compares ")
+            fitting = REGISTERED[refused[kind].split("loss=")[1].removesuffix(" does")]
+            assert fitting.accepts(Task(kind, (4,), 1)) is None
 
 
 @pytest.mark.parametrize("name", ["mse", "l1", "smooth_l1", "huber"])

@@ -15,6 +15,7 @@ from harness.definitions import (
     Definition,
     Initializer,
     Loss,
+    Metric,
     Model,
     Optimizer,
     Procedure,
@@ -31,32 +32,54 @@ FUNCTIONS = {
     Schedule: {"factor": 1},
     Activation: {"build": 0},
     Initializer: {"apply": 2},
-    Loss: {"build": 0},
+    Loss: {"build": 0, "accepts": 1},
+    Metric: {"measure": 1},
     Procedure: {"run": 1},
 }
 """The functions of a definition, and how many positional parameters each is called with."""
 
 NAMES = {
-    Model: {"linear", "mlp", "lenet"},
-    Dataset: {"digits", "breast_cancer", "diabetes_progression", "synthetic_linear"},
-    Optimizer: {"sgd", "adam", "adamw"},
+    Model: {
+        *("linear", "mlp", "lenet", "logistic", "linear_scratch", "one_weight"),
+        *("tied", "nested", "centred", "own_layers", "bare_activation"),
+        *("mlp_scratch", "cnn", "inception", "residual", "cifar_cnn", "vgg16"),
+    },
+    Dataset: {
+        *("digits", "breast_cancer", "diabetes_progression", "synthetic_linear"),
+        *("many_features", "polynomial", "three_points", "three_labels", "line", "diabetes", "csv"),
+        *("given_numbers", "given_probabilities", "given_logits"),
+        *("mnist", "fashion_mnist", "cifar10", "image_folder"),
+    },
+    Optimizer: {"sgd", "adam", "adamw", "sgd_scratch"},
     Schedule: {
         *("constant", "linear", "polynomial", "cosine", "exponential", "step", "warmup_cosine"),
     },
     Activation: {
         *("identity", "relu", "leaky_relu", "prelu", "elu", "celu", "selu", "gelu", "silu", "mish"),
-        *("softplus", "softsign", "sigmoid", "hardsigmoid", "tanh", "hardtanh"),
+        *("softplus", "softsign", "sigmoid", "hardsigmoid", "tanh", "hardtanh", "softmax"),
+        "log_softmax",
     },
     Initializer: {
         *("zeros", "ones", "constant", "uniform", "normal", "trunc_normal", "orthogonal"),
         *("xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal"),
     },
-    Loss: {"cross_entropy", "nll", "bce_with_logits", "bce", "mse", "l1", "smooth_l1", "huber"},
-    Procedure: {"train", "infer"},
+    Loss: {
+        *("cross_entropy", "nll", "bce_with_logits", "bce", "mse", "l1", "smooth_l1", "huber"),
+        "half_squared_error",
+    },
+    Metric: {
+        *("gradient_norm", "gradient_ratio", "dead_relu_share", "saturated_share"),
+        *("norm_of_weights", "truth_error", "prediction", "generalisation_gap"),
+        *("sample_loss", "batch_loss", "steepest_slope", "largest_entry"),
+        *("channel_mean", "channel_std"),
+    },
+    Procedure: {
+        *("train", "infer", "channel_statistics", "measure", "tabulate", "matrix_product"),
+    },
 }
 FAMILIES = (
     *("models", "datasets", "optimizers", "schedules", "activations", "initializers", "losses"),
-    "procedures",
+    *("metrics", "procedures"),
 )
 DEFINITIONS: list[Definition] = [
     each for family in FAMILIES for each in getattr(bench_builtin, f"bench_register_{family}")()
@@ -103,7 +126,7 @@ def test_every_definition_says_what_it_is(definition):
         assert summary.endswith(".")
 
 
-def test_only_a_constant_needs_to_be_told_something():
+def test_only_what_has_no_default_needs_to_be_told_something():
     needy = [
         (definition.name, option.name)
         for definition in DEFINITIONS
@@ -111,7 +134,14 @@ def test_only_a_constant_needs_to_be_told_something():
         if option.required
     ]
 
-    assert needy == [("constant", "val")]
+    assert sorted(needy) == [
+        ("constant", "val"),
+        ("csv", "features"),
+        ("csv", "file"),
+        ("image_folder", "classes"),
+        ("image_folder", "folder"),
+        ("prediction", "at"),
+    ]
 
 
 @pytest.mark.parametrize(

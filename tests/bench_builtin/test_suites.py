@@ -28,7 +28,7 @@ from harness.settings import (
     text,
 )
 
-(FILE,) = suites.bench_register_suites()
+FILE = suites.bench_register_suites()[0]
 SUITES: Mapping[str, dict[str, Any]] = tomllib.loads(FILE.read_text(encoding="utf-8"))["suites"]
 every_suite = pytest.mark.parametrize("suite", SUITES.values(), ids=SUITES)
 
