@@ -56,7 +56,7 @@ def read_usage(
 def foreign_cpus(before: Usage | None, after: Usage | None) -> float | None:
     """Give the processors that others kept busy on average; None where it cannot be told.
 
-    The kernel counts in ticks of 10 ms: what is shorter than a tenth of a second tells nothing.
+    The kernel counts in ticks of 10 ms: what is shorter than a fifth of a second tells nothing.
     """
     if before is None or after is None or after.wall_s - before.wall_s < _SHORTEST_S:
         return None
@@ -64,7 +64,7 @@ def foreign_cpus(before: Usage | None, after: Usage | None) -> float | None:
     return max(0.0, others_s / (after.wall_s - before.wall_s))
 
 
-_SHORTEST_S = 0.1
+_SHORTEST_S = 0.2
 
 
 def _tree_s(pid: int) -> float:

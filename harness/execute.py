@@ -6,8 +6,6 @@ It never imports torch: what trains is named by a string.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import shutil
 import sys
 from collections import deque
@@ -17,28 +15,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
 import psutil
 
-from harness.client import Runner, ServerGone, open_runner
+from harness.client import ServerGone
+from harness.contention import Usage, foreign_cpus, read_usage
 from harness.definitions import Dataset
+from harness.endings import outcome_of
 from harness.errors import BenchError
-from harness.journal import Journal, cannot
+from harness.journal import Journal
+from harness.loads import FOLDER, Loads, gone_with
 from harness.messages import Ended, Outcome, Request
-from harness.metrics import MEANINGS
 from harness.planned import Case, Plan, Trial
 from harness.record import Record
+from harness.recording import record_of
 from harness.registry import Registry
 from harness.resolve import definitions_of
-from harness.settings import root_of
-from harness.units import byte_count, duration, one_line
+from harness.runners import Runner, open_runner
+from harness.units import duration
 
-DATA_FOLDER = "data"
-_NO_MEMORY = "std::bad_alloc"
-"""What native code says that got no memory, before it aborts."""
-
-_OUTPUT_LINES = 12
-_LOADS = 3
-"""How often a dataset is loaded whose loader dies, as it does where somebody kills it."""
+_WARM_UP_S = 60.0
+"""After this a trial that is discarded is killed, whatever its `timeout_s` is."""
 
 
 class Watcher(Protocol):
@@ -70,6 +67,7 @@ class Conditions:
         jobs: Trials side by side.
         memory_limit: Bytes of host memory that a trial may take where its setting is none.
         in_process: Whether this process trains itself.
+        before: Records that are kept already: the data must be what it was for them.
         now: The clock of records.
     """
 
@@ -81,29 +79,18 @@ class Conditions:
     jobs: int = 1
     memory_limit: int | None = None
     in_process: bool = False
+    before: Sequence[Record] = ()
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A dataset that was loaded once: its file, or how that failed; and how often it was tried."""
-
-    path: Path
-    outcome: Outcome
-    loads: int = 1
-
-    @property
-    def settled(self) -> bool:
-        return self.outcome.status != "crashed" or self.loads >= _LOADS
 
 
 @dataclass(slots=True)
 class _Running:
-    """A trial that has been sent, and when."""
+    """A trial that has been sent, when, and how much processor time had been used by then."""
 
     trial: Trial
     attempt: int
     started: str
+    usage: Usage | None = None
 
 
 @dataclass(slots=True)
@@ -116,10 +103,22 @@ class _Execution:
     watcher: Watcher
     runner: Runner
     queue: deque[tuple[Trial, int]]
+    loads: Loads = field(init=False)
     again: set[str] = field(default_factory=set)
-    prepared: dict[str, _Prepared] = field(default_factory=dict)
     running: dict[int, _Running] = field(default_factory=dict)
     numbers: int = 0
+
+    def __post_init__(self) -> None:
+        conditions = self.conditions
+        self.loads = Loads(
+            conditions.folder / FOLDER,
+            conditions.data_root,
+            self.plan.cases,
+            conditions.memory_limit,
+            conditions.before,
+            do=lambda request: _done_alone(self, request),
+            tell=self.watcher.note,
+        )
 
     def next_number(self) -> int:
         self.numbers += 1
@@ -138,7 +137,7 @@ def execute(
     Whatever ends this (Ctrl-C too) leaves nothing running and keeps every finished trial.
 
     Raises:
-        StoreError: a record cannot be kept.
+        StoreError: a record cannot be kept, or the data is not what it was.
         PluginError: a plugin cannot be loaded where trials run.
     """
     runner = open_runner(
@@ -146,6 +145,7 @@ def execute(
         conditions.plugins,
         _preload(plan, conditions.registry),
         in_process=conditions.in_process,
+        tell=watcher.note,
     )
     queue = deque(waiting)
     execution = _Execution(plan, conditions, journal, watcher, runner, queue)
@@ -158,7 +158,7 @@ def execute(
             _run_all(execution, queue)
     finally:
         runner.close()
-        shutil.rmtree(conditions.folder / DATA_FOLDER, ignore_errors=True)
+        shutil.rmtree(conditions.folder / FOLDER, ignore_errors=True)
 
 
 def _preload(plan: Plan, registry: Registry) -> dict[str, str]:
@@ -197,7 +197,15 @@ def _warm_up(execution: _Execution, queue: Sequence[tuple[Trial, int]]) -> None:
         request = _request(execution, trial, discarded=True)
         if request is not None:
             with contextlib.suppress(ServerGone):
-                _done_alone(execution, request)
+                _tell_late(execution, device, _done_alone(execution, request), request)
+
+
+def _tell_late(execution: _Execution, device: str, ended: Ended, request: Request) -> None:
+    if ended.timed_out:
+        execution.watcher.note(
+            f"the trial that is discarded before others on {device} was killed after"
+            f" {duration(request.timeout_s)}"
+        )
 
 
 def _run_all(execution: _Execution, queue: deque[tuple[Trial, int]]) -> None:
@@ -213,8 +221,10 @@ def _start(execution: _Execution, trial: Trial, attempt: int) -> None:
     running = _Running(trial, attempt, _time(execution))
     request = _request(execution, trial)
     if request is None:
-        _keep(execution, running, execution.prepared[_data_key(execution, trial)].outcome)
+        settings = execution.plan.cases[trial.case].settings
+        _keep(execution, running, execution.loads.prepared(settings).outcome)
         return
+    running.usage = read_usage(execution.runner.pids())
     execution.running[request.number] = running
     try:
         execution.runner.submit(request)
@@ -244,12 +254,8 @@ def _bury(execution: _Execution, gone: ServerGone) -> None:
             execution.again.add(running.trial.key)
             execution.queue.appendleft((running.trial, running.attempt))
             continue
-        _keep(execution, running, _gone_with(gone))
+        _keep(execution, running, gone_with(gone))
     _begin(execution.runner)
-
-
-def _gone_with(gone: ServerGone) -> Outcome:
-    return Outcome(status="crashed", reason=f"the process that starts trials was killed: {gone}")
 
 
 def _begin(runner: Runner) -> None:
@@ -271,64 +277,33 @@ def _begin(runner: Runner) -> None:
 def _request(execution: _Execution, trial: Trial, *, discarded: bool = False) -> Request | None:
     """Make the request of a trial, its data prepared; None where the data cannot be."""
     case = execution.plan.cases[trial.case]
-    data = None
-    if case.settings["dataset"] is not None and not _dataset(execution, case).seeded:
-        prepared = _prepare(execution, trial)
+    prepared = None
+    if _is_loaded_once(execution, case):
+        prepared = execution.loads.prepared(case.settings)
         if prepared.outcome.status != "ok":
             return None
-        data = str(prepared.path)
+    timeout_s = case.settings["timeout_s"]
     return Request(
         number=execution.next_number(),
         settings=case.settings,
         seed=trial.seed,
         fold=trial.fold,
-        timeout_s=case.settings["timeout_s"],
+        timeout_s=min(timeout_s, _WARM_UP_S) if discarded else timeout_s,
         memory_limit=_memory_limit(execution, case),
-        data=data,
+        data=None if prepared is None else str(prepared.path),
+        collates={} if prepared is None else prepared.outcome.collates,
         data_root=str(execution.conditions.data_root),
         discarded=discarded,
     )
 
 
-def _prepare(execution: _Execution, trial: Trial) -> _Prepared:
-    """Load a dataset once, in a process of its own, into a file that trials map."""
-    key = _data_key(execution, trial)
-    known = execution.prepared.get(key)
-    if known is None or not known.settled:
-        case = execution.plan.cases[trial.case]
-        folder = execution.conditions.folder / DATA_FOLDER
-        try:
-            folder.mkdir(exist_ok=True)
-        except OSError as error:
-            raise cannot(folder, "be made", error) from None
-        path = folder / f"{key}.pt"
-        request = Request(
-            number=execution.next_number(),
-            settings=case.settings,
-            timeout_s=case.settings["timeout_s"],
-            memory_limit=execution.conditions.memory_limit,
-            data_root=str(execution.conditions.data_root),
-            prepare=str(path),
-        )
-        try:
-            outcome = _outcome(_done_alone(execution, request), request.timeout_s)
-        except ServerGone as gone:
-            outcome = _gone_with(gone)
-        if outcome.status != "ok":
-            for each in folder.glob(f"{key}.*"):
-                each.unlink()  # half a file on a full disk would leave no room for records
-            told = f"loading dataset {case.settings['dataset']}: {outcome.reason}"
-            outcome = Outcome(status=outcome.status, reason=told)
-        execution.prepared[key] = _Prepared(path, outcome, 1 if known is None else known.loads + 1)
-    return execution.prepared[key]
-
-
 def _done_alone(execution: _Execution, request: Request) -> Ended:
-    """Do a request now; trials that end meanwhile are kept.
+    """Do a request now, under the next number; trials that end meanwhile are kept.
 
     Raises:
         ServerGone: the server died; another one is started.
     """
+    request = msgspec.structs.replace(request, number=execution.next_number())
     try:
         execution.runner.submit(request)
         while True:
@@ -341,25 +316,6 @@ def _done_alone(execution: _Execution, request: Request) -> Ended:
         raise
 
 
-def _outcome(ended: Ended, timeout_s: float) -> Outcome:
-    if ended.timed_out:
-        return Outcome(
-            status="timeout", reason=f"killed at its deadline, after {duration(timeout_s)}"
-        )
-    if ended.over_bytes is not None:
-        taken = byte_count(ended.over_bytes)
-        return Outcome(
-            status="oom-host", reason=f"killed: it took {taken} of host memory, more than it may"
-        )
-    if ended.outcome is not None:
-        return ended.outcome
-    if _NO_MEMORY in ended.output:
-        return Outcome(status="oom-host", reason=f"{_NO_MEMORY}, and died with {ended.ending}")
-    return Outcome(
-        status="crashed", reason=f"the process died with {ended.ending} before it had a result"
-    )
-
-
 def _memory_limit(execution: _Execution, case: Case) -> int | None:
     limit: int | None = case.settings["memory_limit"]
     return execution.conditions.memory_limit if limit is None else limit
@@ -367,8 +323,10 @@ def _memory_limit(execution: _Execution, case: Case) -> int | None:
 
 def _keep_ended(execution: _Execution, ended: Ended) -> None:
     running = execution.running.pop(ended.number)
-    timeout_s = execution.plan.cases[running.trial.case].settings["timeout_s"]
-    _keep(execution, running, _outcome(ended, timeout_s), ended)
+    case = execution.plan.cases[running.trial.case]
+    outcome = outcome_of(ended, case.settings["timeout_s"])
+    execution.loads.check(case.settings, running.trial.seed, outcome.data)
+    _keep(execution, running, outcome, ended)
 
 
 def _keep(
@@ -387,77 +345,41 @@ def _keep(
 def _record(
     execution: _Execution, running: _Running, outcome: Outcome, ended: Ended | None
 ) -> Record:
-    trial, conditions = running.trial, execution.conditions
-    case = execution.plan.cases[trial.case]
-    loaded = (
-        execution.prepared.get(_data_key(execution, trial)) if case.settings["dataset"] else None
-    )
-    metrics, missing = _metrics(outcome, ended, loaded)
-    return Record(
-        key=trial.key,
-        settings=case.settings,
-        levels=case.levels,
-        seed=trial.seed,
-        fold=trial.fold,
+    conditions, loads = execution.conditions, execution.loads
+    case = execution.plan.cases[running.trial.case]
+    return record_of(
+        running.trial,
+        case,
+        outcome,
+        ended,
+        loads.known(case.settings),
         attempt=running.attempt,
-        status=outcome.status,
-        reason=outcome.reason,
-        metrics=metrics,
-        missing=missing,
-        curves=outcome.curves,
         started=running.started,
-        environment={
-            **conditions.environment,
-            "threads": case.settings["threads"],
-            **outcome.environment,
-        },
+        environment=conditions.environment,
         sources={
             address: each.source
             for address, each in definitions_of(conditions.registry, case.settings).items()
         },
-        data=outcome.data or (loaded.outcome.data if loaded else None),
-        sizes=outcome.sizes,
-        output="" if ended is None else _last_lines(ended.output),
+        loading=loads.printed(case.settings),
         shared=conditions.jobs > 1,
+        foreign_cpus=_foreign_cpus(execution, running),
     )
 
 
-def _metrics(
-    outcome: Outcome, ended: Ended | None, loaded: _Prepared | None
-) -> tuple[dict[str, int | float | None], dict[str, str]]:
-    if outcome.status != "ok":
-        return dict.fromkeys(MEANINGS), dict.fromkeys(
-            MEANINGS, f"the trial ended as {outcome.status}"
-        )
-    metrics, missing = dict(outcome.metrics), dict(outcome.missing)
-    taken: dict[str, int | float | None] = {"wall_s": ended.wall_s if ended else None}
-    if loaded is not None:
-        taken["load_peak_bytes"] = loaded.outcome.metrics.get("load_peak_bytes")
-    else:
-        missing["load_peak_bytes"] = "the data was not prepared in a process of its own"
-    for name, value in taken.items():
-        metrics[name] = value
-        if value is not None:
-            missing.pop(name, None)
-    return metrics, missing
+def _foreign_cpus(execution: _Execution, running: _Running) -> float | None:
+    """Say how busy others kept the machine; beside trials of one's own that cannot be told."""
+    if execution.conditions.jobs > 1 or running.usage is None:
+        return None
+    return foreign_cpus(running.usage, read_usage(execution.runner.pids()))
 
 
-def _dataset(execution: _Execution, case: Case) -> Dataset:
-    definition = execution.conditions.registry.find("dataset", case.settings["dataset"]).definition
+def _is_loaded_once(execution: _Execution, case: Case) -> bool:
+    name = case.settings["dataset"]
+    if name is None:
+        return False
+    definition = execution.conditions.registry.find("dataset", name).definition
     assert isinstance(definition, Dataset)
-    return definition
-
-
-def _data_key(execution: _Execution, trial: Trial) -> str:
-    settings = execution.plan.cases[trial.case].settings
-    chosen = {
-        address: value for address, value in settings.items() if root_of(address) == "dataset"
-    }
-    return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _last_lines(output: str) -> str:
-    return "\n".join(one_line(line) for line in output.splitlines()[-_OUTPUT_LINES:])
+    return not definition.seeded
 
 
 def _time(execution: _Execution) -> str:

@@ -47,6 +47,7 @@ class Request(Struct, frozen=True, kw_only=True, tag=True):
         timeout_s: Seconds after which the process and all that it started are killed.
         memory_limit: Bytes of host memory that they may take, over what they inherit; None: any.
         data: The file that the data was prepared in; None where the dataset is seeded or none.
+        collates: By split, the function that puts its batches together, as `MODULE:FUNCTION`.
         data_root: Where fetched files lie.
         prepare: The file to write the data to.
         discarded: The warm-up of a device: a short form of a trial that nobody looks at.
@@ -59,13 +60,19 @@ class Request(Struct, frozen=True, kw_only=True, tag=True):
     timeout_s: float = 600.0
     memory_limit: int | None = None
     data: str | None = None
+    collates: dict[str, str] = {}
     data_root: str = "."
     prepare: str | None = None
     discarded: bool = False
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """What a trial found."""
+    """What a trial found, or a loader.
+
+    Attributes:
+        trace: The end of the traceback of what was raised.
+        collates: As a request has them.
+    """
 
     status: Status
     reason: str | None = None
@@ -75,6 +82,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     sizes: dict[str, int] = {}
     data: str | None = None
     environment: dict[str, Any] = {}
+    trace: str = ""
+    collates: dict[str, str] = {}
 
 
 class Begun(Struct, frozen=True, kw_only=True, tag=True):
@@ -90,6 +99,7 @@ class Ended(Struct, frozen=True, kw_only=True, tag=True):
         ending: `exit code 3`, `signal 11 (SIGSEGV)`.
         timed_out: Whether it was killed at its deadline.
         over_bytes: Host memory that its processes took when they were killed for it.
+        memory_limit: Bytes that they were held to; None: they were not.
         wall_s: From its fork to its end.
         outcome: What it found; None where it died before it could say.
         output: The end of what it printed.
@@ -102,6 +112,7 @@ class Ended(Struct, frozen=True, kw_only=True, tag=True):
     outcome: Outcome | None
     output: str
     over_bytes: int | None = None
+    memory_limit: int | None = None
 
 
 def line(message: Struct) -> bytes:

@@ -6,8 +6,11 @@ import hashlib
 import importlib
 import math
 import os
+import pickle
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -16,13 +19,29 @@ from torch import Tensor
 from harness.definitions import Data, Split, Task
 from harness.errors import SettingError
 from harness.seeding import derive
+from harness.units import one_line
 
 _SPLITS = ("train", "validation", "test")
 _FORMAT = 1
+_DAMAGED = (
+    pickle.UnpicklingError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+"""What torch raises for a file that is not as it was written."""
 
 
-def write_data(data: Data, path: Path) -> None:
+def write_data(data: Data, path: Path) -> dict[str, str]:
     """Write data to a file that `map_data` reads.
+
+    Returns:
+        By split, the name of its collate function: no file says which code is run.
 
     Raises:
         SettingError: a collate function is no function of a module, so that no other process can
@@ -30,12 +49,14 @@ def write_data(data: Data, path: Path) -> None:
         OSError: the file cannot be written.
     """
     content: dict[str, Any] = {"format": _FORMAT, "truth": dict(data.truth)}
+    collates = {}
     for name, split in _splits(data):
         content[name] = {
             "inputs": [each.contiguous() for each in split.inputs],
             "targets": split.targets.contiguous(),
-            "collate": _collate_name(split.collate),
         }
+        if split.collate is not None:
+            collates[name] = _collate_name(split.collate)
     partial = path.with_suffix(".partial")
     try:
         with partial.open("wb") as file:
@@ -43,16 +64,30 @@ def write_data(data: Data, path: Path) -> None:
     except RuntimeError as error:  # torch hides what the disk said behind an assertion of its own
         raise error.__context__ if isinstance(error.__context__, OSError) else error from None
     os.replace(partial, path)  # noqa: PTH105  # the rename that is atomic
+    return collates
 
 
-def map_data(path: Path) -> Data:
+def map_data(path: Path, collates: Mapping[str, str] = MappingProxyType({})) -> Data:
     """Map the data of a file that `write_data` wrote.
 
     Its pages are shared by all trials, and are read once here.
+
+    Args:
+        path: The file; reading it runs no code.
+        collates: What `write_data` returned.
+
+    Raises:
+        SettingError: the file is not as it was written.
     """
-    content = torch.load(path, mmap=True, weights_only=True)
-    splits = {name: _mapped(content[name]) for name in _SPLITS if name in content}
-    return Data(**splits, truth=content["truth"])
+    try:
+        content = torch.load(path, mmap=True, weights_only=True)
+        splits = {
+            name: _mapped(content[name], collates.get(name)) for name in _SPLITS if name in content
+        }
+        return check_data(Data(**splits, truth=content["truth"]), str(path))
+    except _DAMAGED as error:
+        told = one_line(f"{type(error).__name__}: {error}")
+        raise SettingError(f"{path} is damaged: {told}") from error
 
 
 def check_data(data: object, owner: str) -> Data:
@@ -76,20 +111,15 @@ def check_data(data: object, owner: str) -> Data:
 
 
 def check_targets(data: Data, task: Task, owner: str) -> None:
-    """Check that classes lie in the range that the task names.
+    """Check that classes lie in the range that the task names, and binary targets are 0 or 1.
 
     Raises:
-        SettingError: a target is below 0 or not below the number of outputs.
+        SettingError: a target is below 0 or not below the number of outputs, or is neither 0 nor 1.
     """
-    if task.kind != "classification":
-        return
-    for name, split in _splits(data):
-        low, high = int(split.targets.min()), int(split.targets.max())
-        if low < 0 or high >= task.outputs:
-            raise SettingError(
-                f"{owner}: {name}: targets go from {low} to {high}, "
-                f"but the task has {task.outputs} classes"
-            )
+    check = {"classification": _check_classes, "binary": _check_binary}.get(task.kind)
+    if check is not None:
+        for name, split in _splits(data):
+            check(split.targets, task, f"{owner}: {name}")
 
 
 def fingerprint(data: Data) -> str:
@@ -107,11 +137,19 @@ def hold_out(data: Data, share: float, task: Task, seed: int) -> Data:
 
     Args:
         share: Of the samples to test on; the number is rounded up, as scikit-learn does.
+
+    Raises:
+        SettingError: nothing would be left to train on.
     """
     targets = data.train.targets
     generator = torch.Generator().manual_seed(derive(seed, "split"))
     order = torch.randperm(len(targets), generator=generator)
     count = math.ceil(share * len(targets))
+    if count >= len(targets):
+        raise SettingError(
+            f"holding {count} of {len(targets)} samples out for testing leaves none to train on:"
+            " give more data"
+        )
     if task.kind in ("classification", "binary"):
         held = _stratified(targets.flatten()[order], count)
     else:
@@ -151,6 +189,22 @@ def sizes(data: Data) -> dict[str, int]:
     return {name: len(split) for name, split in _splits(data)}
 
 
+def _check_classes(targets: Tensor, task: Task, where: str) -> None:
+    low, high = int(targets.min()), int(targets.max())
+    if low < 0 or high >= task.outputs:
+        raise SettingError(
+            f"{where}: targets go from {low} to {high}, but the task has {task.outputs} classes"
+        )
+
+
+def _check_binary(targets: Tensor, _: Task, where: str) -> None:
+    odd = targets[(targets != 0) & (targets != 1)]
+    if len(odd):
+        raise SettingError(
+            f"{where}: a target is {float(odd[0]):g}, but the targets of a binary task are 0 or 1"
+        )
+
+
 def _splits(data: Data) -> Iterator[tuple[str, Split]]:
     for name in _SPLITS:
         split = getattr(data, name)
@@ -158,11 +212,15 @@ def _splits(data: Data) -> Iterator[tuple[str, Split]]:
             yield name, split
 
 
-def _mapped(content: Mapping[str, Any]) -> Split:
+def _mapped(content: Mapping[str, Any], collate: str | None) -> Split:
     tensors = (*content["inputs"], content["targets"])
     for each in tensors:
         _touch(each)
-    return Split(tuple(content["inputs"]), content["targets"], _collate_of(content["collate"]))
+    return Split(
+        tuple(content["inputs"]),
+        content["targets"],
+        None if collate is None else _collate_of(collate),
+    )
 
 
 def _touch(tensor: Tensor) -> None:
@@ -192,9 +250,7 @@ def _stratified(targets: Tensor, count: int) -> Tensor:
     return held
 
 
-def _collate_name(collate: Callable[..., Any] | None) -> str | None:
-    if collate is None:
-        return None
+def _collate_name(collate: Callable[..., Any]) -> str:
     name = f"{collate.__module__}:{collate.__qualname__}"
     if _collate_of(name) is not collate:
         raise SettingError(
@@ -203,8 +259,6 @@ def _collate_name(collate: Callable[..., Any] | None) -> str | None:
     return name
 
 
-def _collate_of(name: str | None) -> Any:
-    if name is None:
-        return None
+def _collate_of(name: str) -> Any:
     module, _, attribute = name.partition(":")
     return getattr(importlib.import_module(module), attribute, None)

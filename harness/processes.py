@@ -8,12 +8,16 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import secrets
 import signal
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import psutil
+
+if sys.platform == "linux":
+    import resource
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -21,6 +25,9 @@ _PR_GET_CHILD_SUBREAPER = 37
 
 MARK = "BENCH_RUN_MARK"
 """Environment variable by which a parent knows the processes of its own run."""
+
+_LEAST = 1 << 62
+"""The lowest limit that is a mark: 146,000 years."""
 
 
 def die_with_parent(parent: int, number: int = signal.SIGKILL) -> None:
@@ -90,22 +97,26 @@ def kill_all(find: Callable[[], Iterable[psutil.Process]], patience_s: float = 2
         time.sleep(0.002)
 
 
-def strays(mark: str) -> list[psutil.Process]:
-    """Find descendants of this process that carry the mark of a run."""
-    return [each for each in psutil.Process().children(recursive=True) if _carries(each, mark)]
+def new_mark() -> str:
+    """Draw the mark of a run: 15 hexadecimal digits."""
+    return secrets.token_hex(8)[1:]
 
 
-def adopted(before: Collection[int]) -> list[psutil.Process]:
-    """Find children of this process, dead ones too, that are in other sessions and are new.
+def carry(mark: str) -> None:
+    """Mark this process, and all that will descend from it, as those of a run (Linux).
 
-    What a trial starts may clear its environment, so that `strays` does not know it.
+    The mark is a limit that limits nothing (RLIMIT_RTTIME: microseconds that a process of real-time
+    priority may compute without a pause): other than the environment it outlives `env={}`, and like
+    it a session of one's own and exec (setrlimit(2)).
     """
-    ours = os.getsid(0)
-    return [
-        each
-        for each in psutil.Process().children()
-        if each.pid not in before and _session(each.pid) not in (None, ours)
-    ]
+    if sys.platform == "linux":
+        with contextlib.suppress(ValueError, OSError):  # a lower limit stands here already
+            resource.setrlimit(resource.RLIMIT_RTTIME, (_limit(mark), resource.RLIM_INFINITY))
+
+
+def strays(mark: str) -> list[psutil.Process]:
+    """Find descendants of this process, dead ones too, that carry the mark of a run."""
+    return [each for each in psutil.Process().children(recursive=True) if _carries(each, mark)]
 
 
 def reap() -> None:
@@ -143,17 +154,27 @@ def _lives(process: psutil.Process) -> bool:
         return False
 
 
-def _session(pid: int) -> int | None:
-    try:
-        return os.getsid(pid)
-    except ProcessLookupError:
-        return None
-
-
 def _carries(process: psutil.Process, mark: str) -> bool:
+    return _is_limited(process.pid, mark) or _names(process, mark)
+
+
+def _is_limited(pid: int, mark: str) -> bool:
+    if sys.platform != "linux":
+        return False
+    try:
+        return resource.prlimit(pid, resource.RLIMIT_RTTIME)[0] == _limit(mark)
+    except OSError:  # it is gone, or another user's
+        return False
+
+
+def _limit(mark: str) -> int:
+    return _LEAST | int(mark, 16)
+
+
+def _names(process: psutil.Process, mark: str) -> bool:
     try:
         return bool(process.environ().get(MARK) == mark)
-    except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
+    except (psutil.Error, OSError):
         return False
 
 

@@ -40,6 +40,9 @@ STATUSES: tuple[Status, ...] = (
 BROKEN: frozenset[str] = frozenset({"error", "crashed", "timeout", "oom-host", "oom-device"})
 """Statuses of trials that should have ended otherwise: exit 3."""
 
+FAILED: frozenset[str] = BROKEN | {"diverged"}
+"""Statuses of trials that have no figure though they could: any but ok, skipped, unsupported."""
+
 RESULTS: frozenset[str] = frozenset({"ok", "diverged"})
 """Statuses of trials that show something."""
 
@@ -65,8 +68,10 @@ class Record(Struct, frozen=True, kw_only=True):
             source.
         data: Fingerprint of the data.
         sizes: Samples by split.
-        output: The last lines that the trial printed, where it did not end ok.
+        output: The last lines that the trial printed, then those that say where it failed; before
+            them, in the first record of a dataset or where loading failed, those of its loader.
         shared: Whether trials ran side by side, so that speed and memory say little.
+        foreign_cpus: How many processors others kept busy meanwhile; None where that is not told.
     """
 
     schema: int = SCHEMA
@@ -88,6 +93,7 @@ class Record(Struct, frozen=True, kw_only=True):
     sizes: dict[str, int] = {}
     output: str = ""
     shared: bool = False
+    foreign_cpus: float | None = None
 
 
 def trial_key(settings: Mapping[str, Any], seed: int, fold: int | None = None) -> str:

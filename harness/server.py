@@ -40,6 +40,7 @@ from harness.messages import (
 )
 from harness.processes import adopt_orphans, die_with_parent, ending, kill_all, kill_tree, reap
 from harness.registry import Registry, load
+from harness.tmpfs import WrittenFiles, now_ns
 from harness.units import one_line
 from harness.worker import run_request, written
 
@@ -72,6 +73,7 @@ def main(descriptor: int, parent: int) -> None:
     gc.freeze()
     connection.sendall(line(Ready(pid=os.getpid())))
     _Server(connection, registry).serve()
+    os._exit(0)  # the interpreter's own end takes 0.2 s with torch in it, more on a busy machine
 
 
 def _imported(hello: Hello) -> Registry:
@@ -97,6 +99,7 @@ class _Child:
     outcome_pipe: int
     output_pipe: int
     pid_file: int | None
+    written: WrittenFiles
     outcome: bytearray = field(default_factory=bytearray)
     output: bytearray = field(default_factory=bytearray)
     timed_out: bool = False
@@ -171,7 +174,7 @@ class _Server:
             if now >= child.deadline:
                 child.timed_out = True
             elif looks and (limit := child.request.memory_limit) is not None:
-                taken = tree_bytes(child.pid, self.inherited)
+                taken = tree_bytes(child.pid, self.inherited, child.written)
                 child.over_bytes = taken if taken > limit else None
             if child.condemned:
                 kill_tree(child.pid)
@@ -199,7 +202,7 @@ class _Server:
         trim_heap()
         outcome_read, outcome_write = os.pipe()
         output_read, output_write = os.pipe()
-        started, server = time.monotonic(), os.getpid()
+        started, server, written = time.monotonic(), os.getpid(), WrittenFiles(now_ns())
         pid = os.fork()
         if pid == 0:
             os.close(outcome_read)
@@ -207,7 +210,7 @@ class _Server:
             self._become_child(request, server, outcome_write, output_write)
         os.close(outcome_write)
         os.close(output_write)
-        child = _Child(request, pid, started, outcome_read, output_read, _pid_file(pid))
+        child = _Child(request, pid, started, outcome_read, output_read, _pid_file(pid), written)
         self.children[pid] = child
         self.connection.sendall(line(Begun(number=request.number)))
         for file in child.files:
@@ -232,7 +235,7 @@ class _Server:
             os.close(output)
             sys.stdout = open(1, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
             sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
-            faulthandler.enable()
+            faulthandler.enable(all_threads=False)  # the one that was struck
             if request.memory_limit is not None:
                 limit_private_memory(request.memory_limit)
             own = os.getpid()
@@ -281,6 +284,7 @@ class _Server:
             ending=ending(status),
             timed_out=child.timed_out,
             over_bytes=child.over_bytes,
+            memory_limit=child.request.memory_limit,
             wall_s=ended - child.started,
             outcome=_decoded(child),
             output=bytes(child.output[-KEPT_OUTPUT:]).decode("utf-8", "backslashreplace"),

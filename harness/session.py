@@ -7,17 +7,21 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from harness.compare import decided
+from harness.defaults import defaults_of
 from harness.definitions import Metric
 from harness.draft import SuiteFile, draft, read_file, seed_range
 from harness.errors import BenchError, StoreError, SuiteError, UnknownName
 from harness.execute import Conditions, Watcher, execute
+from harness.loads import FOLDER as DATA
+from harness.looks import up_to
 from harness.machine import absence, environment, free_memory_bytes
 from harness.merge import merged
 from harness.metrics import Meaning
@@ -26,7 +30,9 @@ from harness.plan import make_plan
 from harness.planned import Plan, Trial
 from harness.record import BROKEN
 from harness.registry import Registry, load
-from harness.resolve import default_of, definitions_of
+from harness.resolve import definitions_of
+from harness.runs import list_runs
+from harness.shape import missing_address
 from harness.statistics import median_of
 from harness.store import (
     Journal,
@@ -34,12 +40,14 @@ from harness.store import (
     StoredRun,
     create_run,
     last_attempts,
-    list_runs,
     read_run,
 )
 from harness.suite import Suite
+from harness.tables import summaries
+from harness.verdicts import LOOKS
 
 CONFIG = "bench.toml"
+_ADAPTIVE = "adaptive: looks after 5, 10 and 20 seeds, and stops when all is decided"
 _VERSIONS = ("harness", "python", "torch", "torchvision", "numpy", "scikit-learn")
 
 
@@ -72,12 +80,16 @@ class Asked:
         overrides: What the command line changes.
         seeds: In place of the suite's; as `harness.suite.seed_range` reads them.
         seed: The plan's own: it shuffles.
+        adaptive: Whether to stop after 5, 10 or 20 seeds, when all is decided.
+        until: The metrics that decide that; none: the first that tells of learning.
     """
 
     suite: str | Suite | None = None
     overrides: Sequence[Override] = ()
     seeds: object = None
     seed: int = 0
+    adaptive: bool = False
+    until: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +156,9 @@ def plan_asked(asked: Asked, loaded: Loaded) -> Plan:
     if isinstance(suite, str):
         suite = loaded.registry.suite(suite)
     written = draft(suite)
-    if asked.seeds is not None:
+    if asked.adaptive:
+        written = replace(written, seeds=seed_range(LOOKS[-1]))
+    elif asked.seeds is not None:
         written = replace(written, seeds=seed_range(asked.seeds))
     with redirect_stdout(sys.stderr):  # what plugins print is no table
         changed = overridden(written, asked.overrides, loaded.registry)
@@ -154,6 +168,16 @@ def plan_asked(asked: Asked, loaded: Loaded) -> Plan:
             overridden=bool(asked.overrides),
             seed=asked.seed,
             absent=absence,
+        )
+    if asked.adaptive:
+        plan = msgspec.structs.replace(
+            plan,
+            looks=LOOKS,
+            until=tuple(asked.until),
+            notes=(
+                *plan.notes,
+                "adaptive: looks after 5, 10 and 20 seeds, and stops when all is decided",
+            ),
         )
     return _with_notes(plan, loaded)
 
@@ -190,7 +214,7 @@ def run_plan(plan: Plan, loaded: Loaded, places: Places, manner: Manner, watcher
     with Journal(folder, manner.command) as journal:
         conditions = _conditions(run, loaded, folder)
         with _named_if_interrupted(folder):
-            execute(plan, [(trial, 1) for trial in plan.trials], conditions, journal, watcher)
+            _train(folder, waiting_trials(read_run(folder)), conditions, journal, watcher)
     return folder
 
 
@@ -200,6 +224,8 @@ def resume_run(
     *,
     retry: bool = False,
     force: bool = False,
+    plugins: Sequence[str] = (),
+    data_root: Path | None = None,
     command: Sequence[str] = (),
 ) -> None:
     """Go on with an unfinished run; a finished one trains nothing.
@@ -208,22 +234,27 @@ def resume_run(
         folder: The run's.
         watcher: Told as the run goes.
         retry: Whether trials that broke are tried again.
-        force: Whether to go on though versions or sources differ from those that the run began
-            with.
+        force: Whether to go on though versions, sources or data differ from those that the run
+            began with.
+        plugins: In place of those that the run began with; none: those.
+        data_root: In place of that of the run.
         command: What was typed, for the lock.
 
     Raises:
-        StoreError: versions or sources differ, or another process is at it.
+        StoreError: versions, sources or data differ, or another process is at it.
     """
     stored = read_run(folder)
     if not waiting_trials(stored, retry):
+        _tidy(folder, command)
         watcher.note(f"nothing is left to do in {folder}")
         return
     _check_path(folder, "rename the folder")
     with Journal(folder, command) as journal:
         stored = read_run(folder)
         waiting = waiting_trials(stored, retry)
-        loaded = Loaded(load(stored.run.plugins), tuple(stored.run.plugins))
+        _check_whole(stored)
+        named = tuple(_absolute(plugins, Path.cwd())) or tuple(stored.run.plugins)
+        loaded = Loaded(load(named), named)
         differences = _differences(stored.run, environment(), loaded.registry)
         if differences and not force:
             raise StoreError(
@@ -234,9 +265,16 @@ def resume_run(
         for each in (*stored.notes, *journal.notes):
             watcher.note(each)
         conditions = _conditions(stored.run, loaded, folder)
+        conditions = replace(
+            conditions,
+            before=() if force else stored.records,
+            data_root=conditions.data_root if data_root is None else data_root.absolute(),
+        )
+        for told in _replaced(stored.run, conditions):
+            watcher.note(told)
         watcher.note(f"going on with {folder}")
         with _named_if_interrupted(folder):
-            execute(stored.run.plan, waiting, conditions, journal, watcher)
+            _train(folder, waiting, conditions, journal, watcher)
 
 
 def merge_runs(
@@ -257,9 +295,7 @@ def merge_runs(
     for each in runs:
         for note in each.notes:
             tell(note)
-    plugins = dict.fromkeys(name for each in runs for name in each.run.plugins)
-    registry = load(tuple(plugins))
-    run, records = merged(runs, lambda settings, address: default_of(registry, settings, address))
+    run, records = merged(runs, defaults_of(lambda: load_all(places).registry))
     run = msgspec.structs.replace(run, command=list(command))
     folder = create_run(places.results, run).folder
     try:
@@ -272,11 +308,51 @@ def merge_runs(
     return folder
 
 
+def _train(
+    folder: Path,
+    waiting: Sequence[tuple[Trial, int]],
+    conditions: Conditions,
+    journal: Journal,
+    watcher: Watcher,
+) -> None:
+    """Run what waits; of an adaptive run then what its next look asks for."""
+    while waiting:
+        whole = read_run(folder).run.plan
+        plan = up_to(whole, {trial.seed for trial, _ in waiting}) if whole.looks else whole
+        execute(plan, waiting, conditions, journal, watcher)
+        waiting = ()
+        if whole.looks:
+            waiting = waiting_trials(read_run(folder))
+            watcher.note(_looked(plan, whole, bool(waiting)))
+
+
+def _looked(plan: Plan, whole: Plan, undecided: bool) -> str:
+    """Tell what a look has shown."""
+    told = f"looked after {len(plan.seeds)} seeds:"
+    if undecided:
+        return f"{told} not all is decided, going on"
+    last = len(plan.seeds) == len(whole.seeds)
+    return f"{told} the last look" if last else f"{told} all is decided"
+
+
 def waiting_trials(stored: StoredRun, retry: bool = False) -> list[tuple[Trial, int]]:
-    """List the trials without a record (with `retry`: or a broken one), with their attempts."""
+    """List the trials without a record (with `retry`: or a broken one), with their attempts.
+
+    Of an adaptive run, those up to the next look; none where all is decided.
+    """
+    found = _waiting(stored.plan, stored, retry)
+    if found or stored.plan == stored.run.plan:
+        return found
+    if decided(stored.plan, summaries(stored.plan, stored.records, stored.run.meanings)):
+        return []
+    following = stored.run.plan.seeds[len(stored.plan.seeds)]
+    return _waiting(up_to(stored.run.plan, {following}), stored, retry)
+
+
+def _waiting(plan: Plan, stored: StoredRun, retry: bool) -> list[tuple[Trial, int]]:
     last = last_attempts(stored.records)
     waiting = []
-    for trial in stored.run.plan.trials:
+    for trial in plan.trials:
         record = last.get(trial.key)
         if record is None:
             waiting.append((trial, 1))
@@ -331,6 +407,14 @@ def meanings(registry: Registry, plan: Plan) -> dict[str, Meaning]:
                     about,
                 )
     return found
+
+
+def _tidy(folder: Path, command: Sequence[str]) -> None:
+    """Remove the data of a run that was killed behind its last trial; one that still runs does."""
+    data = folder / DATA
+    if data.exists():
+        with suppress(StoreError), Journal(folder, command):
+            shutil.rmtree(data, ignore_errors=True)
 
 
 def _check_path(path: str | Path, hint: str) -> None:
@@ -398,6 +482,22 @@ def usual_memory_limit(jobs: int) -> int | None:
     """Take three quarters of what is free now, divided by the trials side by side."""
     free = free_memory_bytes()
     return None if free is None else free * 3 // 4 // jobs
+
+
+def _check_whole(stored: StoredRun) -> None:
+    for place, case in enumerate(stored.run.plan.cases):
+        if (absent := missing_address(case.settings)) is not None:
+            raise StoreError(f"{stored.folder} cannot be resumed: case {place} has no {absent}")
+
+
+def _replaced(run: RunFile, conditions: Conditions) -> Iterator[str]:
+    """Tell what is used in place of what a run began with."""
+    given = ", ".join(conditions.plugins)
+    if conditions.plugins != tuple(run.plugins):
+        yield f"plugins {given} in place of {', '.join(run.plugins) or 'none'}"
+    before = run.options.get("data_root")
+    if before is not None and Path(before) != conditions.data_root:
+        yield f"data root {conditions.data_root} in place of {before}"
 
 
 def _differences(run: RunFile, here: Mapping[str, Any], registry: Registry) -> list[str]:

@@ -1,4 +1,4 @@
-"""Runs on disk: `results/SUITE/RUN/run.json` and `trials.jsonl`, made, read and found.
+"""Runs on disk: `results/SUITE/RUN/run.json` and `trials.jsonl`, made and read.
 
 Nothing is skipped silently: the notes name what cannot be read, with its file and line.
 
@@ -14,8 +14,7 @@ import os
 import re
 import secrets
 import shutil
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,26 +26,28 @@ import msgspec
 from msgspec import Struct
 
 from harness import record as trial_record
-from harness.errors import StoreError, same_name, what_would_work
+from harness.errors import StoreError, same_name
+from harness.impossible import sound, without_gaps
 from harness.journal import TRIALS, UNREADABLE, Journal, cannot, encoded, sync_folder
+from harness.looks import due
 from harness.metrics import Meaning
 from harness.planned import Plan
 from harness.record import Record
+from harness.shape import too_deep, wrong_options, wrong_settings
 from harness.units import one_line
 
 __all__ = [
     "RUN",
     "SCHEMA",
+    "Ending",
     "Journal",
     "RunFile",
-    "RunLine",
     "StoredRun",
     "create_run",
-    "find_run",
     "folder_name",
     "last_attempts",
-    "list_runs",
     "no_collection",
+    "read_endings",
     "read_run",
 ]
 
@@ -99,30 +100,19 @@ class StoredRun:
     records: tuple[Record, ...] = ()
     notes: tuple[str, ...] = ()
 
+    @property
+    def plan(self) -> Plan:
+        """What was planned; of an adaptive run, up to the look that it has come to."""
+        return due(self.run.plan, self.records)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunLine:
-    """A run as a list of runs shows it.
 
-    Args:
-        suite: Its name; that of its folder where the run cannot be read.
-        id: The name of its folder.
-        created: UTC, ISO 8601; None where it cannot be read.
-        planned: How many trials were planned; None where it cannot be read.
-        statuses: How many trials ended how, by their last attempt.
-        path: Its folder.
-        command: The arguments, as given; empty where it cannot be read.
-        reason: Why it cannot be read; None where it can.
-    """
+class Ending(Struct, frozen=True):
+    """What a list of runs needs of a record."""
 
-    suite: str
-    id: str
-    created: str | None
-    planned: int | None
-    statuses: dict[str, int]
-    path: Path
-    command: tuple[str, ...] = ()
-    reason: str | None = None
+    key: str
+    status: str
+    attempt: int = 1
+    schema: int = trial_record.SCHEMA
 
 
 def create_run(
@@ -140,7 +130,7 @@ def create_run(
     created = now()
     parent = results / folder_name(run.suite)
     try:
-        parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(parent)
         folder = _new_folder(parent, created, token)
         run = msgspec.structs.replace(run, id=folder.name, created=created.isoformat())
         try:
@@ -185,9 +175,19 @@ def read_run(path: Path) -> StoredRun:
     folder = path.parent if path.name in {RUN, TRIALS} else path
     run = _read_run_file(folder / RUN)
     notes: list[str] = []
-    records = tuple(_read_records(folder / TRIALS, Record, notes))
+    records = tuple(_read_records(folder / TRIALS, Record, notes, sound))
     notes += _strangers(folder / TRIALS, run.plan, records)
     return StoredRun(folder=folder, run=run, records=records, notes=tuple(notes))
+
+
+def read_endings(folder: Path) -> tuple[RunFile, list[Ending]]:
+    """Read as much of a run as a list of runs needs.
+
+    Raises:
+        StoreError: as `read_run` does.
+    """
+    run = _read_run_file(folder / RUN)
+    return run, list(_read_records(folder / TRIALS, Ending, []))
 
 
 def last_attempts(records: Iterable[Record]) -> dict[str, Record]:
@@ -195,43 +195,19 @@ def last_attempts(records: Iterable[Record]) -> dict[str, Record]:
     return {each.key: each for each in sorted(records, key=attrgetter("attempt"))}
 
 
-def find_run(results: Path, text: str | None = None) -> Path:
-    """Find a run's folder: by path, by id, by suite (its latest), by a unique beginning of an id.
-
-    Without a text it is the latest run of all.
-
-    Raises:
-        StoreError: there is no such run; the message offers the nearest.
-    """
-    if text and (found := _by_path(Path(text))):
-        return found
-    runs = sorted(_run_folders(results), key=_age)
-    if not runs:
-        raise StoreError(f"there are no runs in {results}: `bench run --suite smoke` makes one")
-    if not text:
-        return runs[-1]
-    return _by_id(runs, text) or _by_suite(runs, text) or _by_beginning(runs, text)
-
-
-def list_runs(results: Path) -> list[RunLine]:
-    """List the runs from the oldest to the latest, with those that cannot be read and why."""
-    return [_run_line(folder) for folder in sorted(_run_folders(results), key=_age)]
-
-
-_R = TypeVar("_R", Record, "_Ending")
+_R = TypeVar("_R", Record, "Ending")
 
 
 class _Schema(Struct):
     schema: int = SCHEMA
 
 
-class _Ending(Struct, frozen=True):
-    """What a list of runs needs of a record."""
-
-    key: str
-    status: str
-    attempt: int = 1
-    schema: int = trial_record.SCHEMA
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, so that each lasts through a loss of power."""
+    if not folder.exists():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
 
 
 def _new_folder(parent: Path, created: datetime, token: Callable[[], str]) -> Path:
@@ -265,6 +241,8 @@ def _read_run_file(path: Path) -> RunFile:
         run = msgspec.json.decode(content, type=RunFile)
     except UNREADABLE as error:
         raise StoreError(f"{path} cannot be read: {one_line(_lower(str(error)))}") from None
+    if told := wrong_options(run.options):
+        raise StoreError(f"{path} cannot be read: options: {one_line(told)}")
     _check_plan(run.plan, path)
     return run
 
@@ -279,6 +257,9 @@ def _check_plan(plan: Plan, path: Path) -> None:
         raise StoreError(
             f"{path} cannot be read: it names case {wrong[0]}, and has {len(plan.cases)}"
         )
+    for place, case in enumerate(plan.cases):
+        if told := wrong_settings(case.settings) or too_deep(case.levels):
+            raise StoreError(f"{path} cannot be read: settings of case {place}: {one_line(told)}")
 
 
 def _check_schema(content: bytes, known: int, where: str) -> None:
@@ -295,7 +276,12 @@ def _wrong_schema(schema: int, known: int) -> str | None:
     return f"of schema {schema}, which never was: the first is 1" if schema < 1 else None
 
 
-def _read_records(path: Path, type_: type[_R], notes: list[str]) -> Iterator[_R]:
+def _read_records(
+    path: Path,
+    type_: type[_R],
+    notes: list[str],
+    check: Callable[[_R], tuple[_R, Sequence[str]]] = lambda found: (found, ()),
+) -> Iterator[_R]:
     decode = msgspec.json.Decoder(type_).decode
     seen: set[tuple[str, int]] = set()
     lines = _content(path).split(b"\n")
@@ -306,15 +292,33 @@ def _read_records(path: Path, type_: type[_R], notes: list[str]) -> Iterator[_R]
         try:
             found = decode(line)
         except UNREADABLE as error:
-            notes.append(_left_out(where, line, error, torn=number == len(lines)))
-            continue
+            mended = _mended(where, line, type_, notes)
+            if mended is None:
+                notes.append(_left_out(where, line, error, torn=number == len(lines)))
+                continue
+            found = mended
         if wrong := _wrong_schema(found.schema, trial_record.SCHEMA):
             notes.append(f"{where} is {wrong}; it was left out")
             continue
         if (found.key, found.attempt) in seen:
             notes.append(f"{where} repeats attempt {found.attempt} of trial {found.key}: it counts")
         seen.add((found.key, found.attempt))
+        found, told = check(found)
+        notes += [f"{where}: {each}" for each in told]
         yield found
+
+
+def _mended(where: str, line: bytes, type_: type[_R], notes: list[str]) -> _R | None:
+    """Read a record with figures that are no numbers; None where something else is wrong."""
+    read = without_gaps(line)
+    if read is None:
+        return None
+    try:
+        found = msgspec.convert(read[0], type_)
+    except UNREADABLE:
+        return None
+    notes += [f"{where}: {each}" for each in read[1]]
+    return found
 
 
 def _content(path: Path) -> bytes:
@@ -343,93 +347,6 @@ def _strangers(path: Path, plan: Plan, records: Iterable[Record]) -> list[str]:
         return []
     shown = ", ".join(list(keys)[:3]) + (", ..." if len(keys) > 3 else "")
     return [f"{path}: {len(keys)} trials are in no plan and are not shown ({one_line(shown)})"]
-
-
-def _run_folders(results: Path) -> list[Path]:
-    return [folder for suite in _folders(results) for folder in _folders(suite) if _is_run(folder)]
-
-
-def _folders(parent: Path) -> list[Path]:
-    try:
-        return [each for each in parent.iterdir() if each.is_dir()]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except OSError as error:
-        raise cannot(parent, "be read", error) from None
-
-
-def _is_run(folder: Path) -> bool:
-    return bool(_ID.fullmatch(folder.name)) or any(
-        (folder / each).exists() for each in (RUN, TRIALS)
-    )
-
-
-def _age(folder: Path) -> tuple[str, float, str]:
-    """Sort by the second in the id; within one second by when `run.json` was written."""
-    try:
-        written = (folder / RUN).stat().st_mtime
-    except OSError:
-        written = 0.0
-    return folder.name.partition("-")[0], written, folder.name
-
-
-def _by_path(path: Path) -> Path | None:
-    with suppress(OSError):  # a text that is too long for a path is none
-        if path.name in {RUN, TRIALS} and path.is_file():
-            return path.parent
-        if path.is_dir():
-            runs = [path] if _is_run(path) else sorted(filter(_is_run, _folders(path)), key=_age)
-            return runs[-1] if runs else None
-    return None
-
-
-def _by_id(runs: list[Path], text: str) -> Path | None:
-    return next((each for each in runs if each.name == text), None)
-
-
-def _by_suite(runs: list[Path], text: str) -> Path | None:
-    wanted = {same_name(text), same_name(folder_name(text))}
-    found = [each for each in runs if same_name(each.parent.name) in wanted]
-    return found[-1] if found else None
-
-
-def _by_beginning(runs: list[Path], text: str) -> Path:
-    found = [each for each in runs if each.name.startswith(text)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        names = ", ".join(each.name for each in found[:5]) + (", ..." if len(found) > 5 else "")
-        raise StoreError(f"{one_line(text)!r} begins the ids of {len(found)} runs: {names}")
-    known = {each.parent.name for each in runs} | {each.name for each in runs}
-    raise StoreError(f"unknown run {one_line(text)!r}{what_would_work(text, known)}")
-
-
-def _run_line(folder: Path) -> RunLine:
-    try:
-        run = _read_run_file(folder / RUN)
-        endings = list(_read_records(folder / TRIALS, _Ending, []))
-    except StoreError as error:
-        return RunLine(
-            suite=folder.parent.name,
-            id=folder.name,
-            created=None,
-            planned=None,
-            statuses={},
-            path=folder,
-            reason=str(error),
-        )
-    planned = {each.key for each in run.plan.trials}
-    last = {each.key: each.status for each in sorted(endings, key=attrgetter("attempt"))}
-    counts = Counter(status for key, status in last.items() if key in planned)
-    return RunLine(
-        suite=run.suite,
-        id=folder.name,
-        created=run.created,
-        planned=len(run.plan.trials),
-        statuses={each: counts[each] for each in trial_record.STATUSES if counts[each]},
-        path=folder,
-        command=tuple(run.command),
-    )
 
 
 def _lower(sentence: str) -> str:

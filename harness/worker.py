@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import numbers
 import random
+import sys
 import traceback
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -24,15 +25,15 @@ from harness.devices import Device, DeviceAbsent, open_device
 from harness.errors import BenchError
 from harness.journal import encoded
 from harness.memory import (
-    HostPeak,
     activation_bytes,
     gradient_bytes,
     optimizer_state_bytes,
     parameter_counts,
 )
-from harness.messages import Outcome, Request
+from harness.messages import KEPT_OUTPUT, Outcome, Request
 from harness.metrics import MEANINGS
 from harness.nvml import GpuWatch, open_nvml
+from harness.peak import HostPeak
 from harness.prepare import fingerprint, first_samples, map_data, sizes, to_device, write_data
 from harness.readings import Reading
 from harness.record import Status
@@ -55,6 +56,9 @@ _NO_HOST_MEMORY = (
 _LIBRARIES = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
 """Where an error is raised, but not made: torch, and the harness."""
 
+_TAKEN_OUTSIDE = ("wall_s", "load_peak_bytes")
+"""Metrics that the parent takes of a trial."""
+
 _WARM_BATCHES = 20
 _GPU_REASON = "the trial did not run on an NVIDIA GPU"
 
@@ -73,7 +77,11 @@ def run_request(request: Request, registry: Registry, *, interruptible: bool = F
     except BaseException as error:  # the border to a trial: whatever it raises is its result
         if interruptible and isinstance(error, KeyboardInterrupt):
             raise
-        return _failed(error)
+        found = _failed(error)
+        if interruptible:  # who debugs looks at the terminal
+            with suppress(OSError, ValueError):  # which may be closed
+                sys.stderr.write(found.trace)
+        return found
 
 
 def written(found: Outcome) -> bytes:
@@ -93,10 +101,14 @@ def _failed(error: BaseException) -> Outcome:
         curves = {name: list(values) for name, values in error.curves.items()}
         return Outcome(status="diverged", reason=str(error), curves=curves)
     status, reason = _named(error)
-    if status == "error" and not isinstance(error, BenchError):
-        with suppress(Exception):  # the trial may have closed what is printed to
-            traceback.print_exception(error)
-    return Outcome(status=status, reason=reason)
+    unforeseen = status == "error" and not isinstance(error, BenchError)
+    return Outcome(status=status, reason=reason, trace=_trace(error) if unforeseen else "")
+
+
+def _trace(error: BaseException) -> str:
+    with suppress(Exception):  # the error is a plugin's: what prints it may raise
+        return "".join(traceback.format_exception(error))[-KEPT_OUTPUT:]
+    return ""
 
 
 def _named(error: BaseException) -> tuple[Status, str]:
@@ -117,11 +129,17 @@ def _prepared(request: Request, parts: Parts) -> Outcome:
     _seed_everything(0)  # a loader that draws gives the same data to a run and to its resumption
     peak = HostPeak()
     peak.start()
-    data = load_data(parts, Path(request.data_root), 0)
-    write_data(data, Path(str(request.prepare)))
+    with peak.closely():
+        data = load_data(parts, Path(request.data_root), 0)
+        collates = write_data(data, Path(str(request.prepare)))
     metrics, missing = _split_readings({"load_peak_bytes": peak.reading()})
     return Outcome(
-        status="ok", metrics=metrics, missing=missing, sizes=sizes(data), data=fingerprint(data)
+        status="ok",
+        metrics=metrics,
+        missing=missing,
+        sizes=sizes(data),
+        data=fingerprint(data),
+        collates=collates,
     )
 
 
@@ -138,9 +156,9 @@ def _tried(request: Request, parts: Parts) -> Outcome:
     host.start()
     device.reset_peak()
     before = device.allocated_bytes()
-    workload = build_workload(parts, parts.task(), data, device.place, request.seed)
-    workload.mark = host.mark
-    host.mark()
+    with host.closely():
+        workload = build_workload(parts, parts.task(), data, device.place, request.seed)
+    workload.mark, workload.closely = host.mark, host.closely
     if request.discarded:
         workload.protocol = msgspec.structs.replace(protocol, epochs=1, timed_s=0.0)
     with _gpu_watch(device) as watch:
@@ -161,7 +179,8 @@ def _data(request: Request, parts: Parts) -> tuple[Data | None, dict[str, Any]]:
     if parts.entry("dataset") is None:
         return None, {}
     if request.data is not None:
-        data, digest = map_data(Path(request.data)), None  # the parent knows the digest
+        data = map_data(Path(request.data), request.collates)
+        digest = None  # the parent knows it
     else:
         data = load_data(parts, Path(request.data_root), request.seed)
         digest = fingerprint(data)
@@ -224,11 +243,12 @@ def _outcome(
     for name, reading in readings.items():
         metrics[name] = reading.value
         missing[name] = reading.reason or ""
+    _check_names(findings.metrics, readings)
     for name, value in findings.metrics.items():
         metrics[name] = _finite(name, value)
         missing[name] = findings.missing.get(name) or f"its value was {value}"
     for name, reason in findings.missing.items():
-        if metrics.get(name) is None:
+        if metrics.get(name) is None and name not in readings:
             metrics[name] = None
             missing[name] = reason
     return Outcome(
@@ -242,6 +262,16 @@ def _outcome(
         environment={"device": device.describe()} if device.place.type != "cpu" else {},
         **known,
     )
+
+
+def _check_names(found: Mapping[str, Any], readings: Mapping[str, Reading]) -> None:
+    """Refuse what would stand in the place of what the harness reads itself."""
+    for name in found:
+        if name in readings or name in _TAKEN_OUTSIDE:
+            raise BenchError(
+                f"the procedure found the metric {name}, which the harness takes itself:"
+                " give it another name"
+            )
 
 
 def _split_readings(

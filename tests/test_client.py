@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from harness.client import InProcess, Interpreters, Server, ServerGone, open_runner
+from harness.client import Server, ServerGone
 from harness.errors import PluginError
 from harness.messages import Request
 from harness.overrides import parse_override
@@ -118,7 +123,7 @@ def test_a_server_that_is_killed_is_told_and_can_be_started_again(
     server.start()
     server.submit(requested(1, "two_layers"))
     assert server.wait().outcome is not None
-    process = [each for each in psutil.Process().children() if "harness.server" in _line(each)][-1]
+    process = newest()
     server.submit(requested(2, "sleeps"))
     process.kill()
 
@@ -129,57 +134,160 @@ def test_a_server_that_is_killed_is_told_and_can_be_started_again(
         server.submit(requested(3, "two_layers"))
 
 
+def newest() -> psutil.Process:
+    """Find the server process that was started last."""
+    found = [each for each in psutil.Process().children() if "harness.server" in _line(each)]
+    return max(found, key=lambda each: each.create_time())
+
+
+@dataclass
+class Impatient:
+    """Kills the processes of a server while they import, so many of them."""
+
+    kills: int
+    notes: list[str] = field(default_factory=list)
+    killed: list[int] = field(default_factory=list)
+
+    def tell(self, note: str) -> None:
+        self.notes.append(note)
+        threading.Timer(0.3, self.kill).start()
+
+    def kill(self) -> None:
+        if len(self.killed) < self.kills:
+            process = newest()
+            self.killed.append(process.pid)
+            process.kill()
+
+
+def test_a_server_that_is_killed_while_it_imports_is_started_again_and_hears_what_it_missed(
+    plugins: tuple[str, ...], requested: Callable[..., Request]
+) -> None:
+    impatient = Impatient(kills=2)
+    with closing(Server(plugins, tell=impatient.tell)) as server:
+        server.start()
+        impatient.kill()
+        server.submit(requested(7, "two_layers"))
+
+        ended = server.wait()
+
+    assert (ended.number, ended.ending) == (7, "exit code 0")
+    assert server.has_begun(7)
+    told = (
+        "the process that starts trials was killed while it imported (it ended with signal 9"
+        " (SIGKILL)): another one is started"
+    )
+    assert impatient.notes == [told, told]
+    assert len(impatient.killed) == 2
+    assert not any(map(psutil.pid_exists, impatient.killed))
+
+
+def test_a_server_that_is_always_killed_while_it_imports_is_given_up(
+    plugins: tuple[str, ...],
+) -> None:
+    impatient = Impatient(kills=3)
+    with closing(Server(plugins, tell=impatient.tell)) as server:
+        server.start()
+        impatient.kill()
+
+        with pytest.raises(PluginError) as error:
+            server.wait()
+
+    assert str(error.value) == (
+        "the process that starts trials could not start in 3 attempts:"
+        " it ended with signal 9 (SIGKILL)"
+    )
+    assert len(impatient.killed) == 3
+
+
+def test_a_process_that_is_not_the_run_s_outlives_a_server_that_crashes(
+    plugins: tuple[str, ...], requested: Callable[..., Request], patiently: Callable[..., bool]
+) -> None:
+    command = [sys.executable, "-c", "import time; time.sleep(600)"]
+    with closing(Server(plugins)) as server, ExitStack() as stack:
+        server.start()
+        server.submit(requested(1, "two_layers"))
+        assert server.wait().outcome is not None
+        own = stack.enter_context(subprocess.Popen(command, start_new_session=True, env={}))
+        stack.callback(own.kill)
+        server.submit(requested(2, "leaves_a_child_and_sleeps"))
+        process = newest()
+        assert patiently(lambda: len(process.children(recursive=True)) == 2)
+        theirs = process.children(recursive=True)
+        process.kill()
+        with pytest.raises(ServerGone):
+            server.wait()
+        server.close()
+
+        assert own.poll() is None
+        assert not any(each.is_running() for each in theirs)
+
+
+KILLED_WHILE_IT_ENDS_ITS_SERVER = """
+import os, select, signal
+import psutil
+from harness.client import Server
+
+server = Server([])
+server.start()
+[child] = psutil.Process().children()
+print(child.pid, flush=True)
+select.select([server._connection], [], [])  # it is ready, and does not die with its parent now
+suspend = psutil.Process.suspend
+
+def killed(process):
+    suspend(process)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+psutil.Process.suspend = killed
+server.close()
+"""
+
+
+def test_a_server_outlives_no_parent_that_is_killed_while_it_ends_it(
+    patiently: Callable[..., bool],
+) -> None:
+    command = [sys.executable, "-c", KILLED_WHILE_IT_ENDS_ITS_SERVER]
+    ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+
+    pid = int(ended.stdout)
+    try:
+        assert patiently(lambda: not psutil.pid_exists(pid), 2.0)
+    finally:
+        if psutil.pid_exists(pid):
+            psutil.Process(pid).kill()
+
+
+def test_what_an_interrupt_kept_from_being_killed_is_killed_by_the_next_close(
+    plugins: tuple[str, ...],
+    requested: Callable[..., Request],
+    patiently: Callable[..., bool],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with closing(Server(plugins)) as server:
+        server.start()
+        server.submit(requested(1, "leaves_a_child_and_sleeps"))
+        process = newest()
+        assert patiently(lambda: len(process.children(recursive=True)) == 2)
+        theirs = process.children(recursive=True)
+        process.kill()
+        with monkeypatch.context() as patch:
+            patch.setattr("harness.client.kill_all", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                server.close()
+        server.close()
+
+        assert not any(each.is_running() for each in theirs)
+
+
 def test_a_server_that_is_not_started_is_closed_without_a_word(plugins: tuple[str, ...]) -> None:
     server = Server(plugins)
 
     server.close()
     with pytest.raises(PluginError, match="could not start: it was not started"):
         server.wait()
-
-
-def test_other_systems_get_a_fresh_interpreter_for_each_request(
-    registry: Registry, plugins: tuple[str, ...], requested: Callable[..., Request]
-) -> None:
-    runner = open_runner(registry, plugins, {}, in_process=False, platform="darwin")
-    assert isinstance(runner, Interpreters)
-    runner.start()
-    runner.submit(requested(1, "two_layers"))
-    runner.submit(requested(2, "sleeps", timeout_s=0.5))
-
-    trained, late = runner.wait(), runner.wait()
-    runner.close()
-
-    assert trained.outcome is not None
-    assert (trained.outcome.status, trained.ending) == ("ok", "exit code 0")
-    assert "a model prints" in trained.output
-    assert (late.number, late.timed_out, late.outcome) == (2, True, None)
-
-
-def test_a_request_in_this_process_prints_to_stderr(
-    registry: Registry, requested: Callable[..., Request], capsys: pytest.CaptureFixture[str]
-) -> None:
-    runner = open_runner(registry, (), {}, in_process=True)
-    assert isinstance(runner, InProcess)
-    runner.start()
-    runner.submit(requested(1, "two_layers"))
-
-    ended = runner.wait()
-    runner.close()
-
-    assert ended.outcome is not None
-    assert ended.outcome.status == "ok"
-    printed = capsys.readouterr()
-    assert (printed.out, printed.err) == ("", "a model prints\n")
-
-
-def test_an_interrupt_in_this_process_is_no_trial_that_failed(
-    registry: Registry, requested: Callable[..., Request]
-) -> None:
-    runner = InProcess(registry)
-    runner.submit(requested(1, "is_interrupted"))
-
-    with pytest.raises(KeyboardInterrupt):
-        runner.wait()
 
 
 def _line(process: psutil.Process) -> str:

@@ -6,6 +6,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -74,3 +77,29 @@ def test_a_process_that_has_ended_adds_nothing() -> None:
     assert found is not None
     times = os.times()
     assert found.own_s <= times.user + times.system + times.children_user + times.children_system
+
+
+TIMED = ("model=linear", "optimizer=sgd", "epochs=1", "timed_s=1")
+
+
+def test_a_record_says_how_busy_others_kept_the_machine(
+    bench: Callable[..., Any], only_run: Callable[[Path], Path], reading: Any, tmp_path: Path
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as child:
+        try:
+            ended = bench("run", *TIMED, "--seeds", "1")
+        finally:
+            child.kill()
+
+    assert ended.code == 0
+    [record] = reading(only_run(tmp_path))
+    assert record["foreign_cpus"] > 0.1
+
+
+def test_beside_trials_of_its_own_a_run_cannot_tell_who_was_busy(
+    bench: Callable[..., Any], only_run: Callable[[Path], Path], reading: Any, tmp_path: Path
+) -> None:
+    ended = bench("run", *TIMED, "--seeds", "2", "--jobs", "2")
+
+    assert ended.code == 0
+    assert [each["foreign_cpus"] for each in reading(only_run(tmp_path))] == [None, None]

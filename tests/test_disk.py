@@ -357,6 +357,9 @@ class Silent:
     def begun(self, total: int, done: int) -> None:
         pass
 
+    def note(self, text: str) -> None:
+        pass
+
 
 @pytest.mark.parametrize(
     ("error", "told"),

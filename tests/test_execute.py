@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from harness import execute
+from harness.journal import Journal
+from harness.messages import Ended, Outcome, Request
+from harness.overrides import parse_override
+from harness.registry import load
+from harness.session import Asked, Loaded, plan_asked
+
 NO_RESULT = "before it had a result"
+LIMIT = r"; memory_limit is \d\S* \wiB: memory_limit=BYTES sets another$"
 ENDINGS = {
     "raises_in_build": ("error", "ValueError: no such layer ({file}:{line} in raises_in_build)"),
     "raises_in_step_7": (
@@ -56,7 +65,9 @@ def test_a_trial_that_misbehaves_has_the_status_and_the_reason_that_it_earned(
     record = misbehaved.record(model=model)
 
     assert record["status"] == status
-    assert record["reason"] == (reason and filled(reason, misbehaving))
+    found = record["reason"] and re.sub(LIMIT, "", record["reason"])
+    assert found == (reason and filled(reason, misbehaving))
+    assert (found != record["reason"]) == (status == "oom-host")
 
 
 def filled(reason: str, file: Path) -> str:
@@ -118,11 +129,12 @@ def test_what_a_trial_printed_is_kept_in_its_record_and_reaches_no_stream(misbeh
 def test_only_the_last_lines_of_an_output_are_kept_with_control_characters_escaped(
     misbehaved: Any,
 ) -> None:
-    output = misbehaved.record(model="prints_a_lot")["output"]
+    lines = misbehaved.record(model="prints_a_lot")["output"].splitlines()
 
-    assert len(output.splitlines()) == 12
-    assert output.endswith("RuntimeError: all printed")
-    assert "\x1b" not in output
+    printed = [f"\\u001b[31mline {each} " + "x" * 40 for each in range(19_988, 20_000)]
+    assert lines[:12] == printed
+    assert lines[-1] == "RuntimeError: all printed"
+    assert len(lines) <= 24
 
 
 def test_nothing_is_left_running_of_what_trials_started(misbehaved: Any) -> None:
@@ -142,4 +154,81 @@ def test_the_prepared_data_is_removed_when_the_run_ends(misbehaved: Any) -> None
         "lock",
         "run.json",
         "trials.jsonl",
+    ]
+
+
+class Playing:
+    """A runner whose trials that are discarded hang, and whose others end well."""
+
+    def __init__(self) -> None:
+        self.asked: list[Request] = []
+
+    def start(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def submit(self, request: Request) -> None:
+        self.asked.append(request)
+
+    def wait(self) -> Ended:
+        request = self.asked[-1]
+        return Ended(
+            number=request.number,
+            ending="exit code 0",
+            timed_out=request.discarded,
+            wall_s=1.0,
+            outcome=None if request.discarded else Outcome(status="ok"),
+            output="",
+        )
+
+    def pids(self) -> tuple[int, ...]:
+        return ()
+
+    def has_begun(self, number: int) -> bool:
+        return True
+
+    def pids(self) -> tuple[int, ...]:
+        return ()
+
+
+class Listening:
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def begun(self, total: int, done: int) -> None:
+        pass
+
+    def started(self, *_: object) -> None:
+        pass
+
+    def ended(self, *_: object) -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+@pytest.mark.parametrize(("timeout_s", "shown"), [(600.0, "60.0 s"), (5.0, "5.00 s")])
+def test_a_discarded_trial_that_hangs_costs_a_minute_at_most_and_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Path, timeout_s: float, shown: str
+) -> None:
+    playing, listening = Playing(), Listening()
+    monkeypatch.setattr(execute, "open_runner", lambda *_, **__: playing)
+    registry = load([str(tiny)])
+    given = ("model=two_layers", "dataset=few_seeded", "optimizer=sgd", f"timeout_s={timeout_s}")
+    asked = Asked(overrides=[parse_override(each) for each in given], seeds=1)
+    plan = plan_asked(asked, Loaded(registry, ()))
+    conditions = execute.Conditions(
+        registry=registry, plugins=(), folder=tmp_path, data_root=tmp_path, environment={}
+    )
+
+    with Journal(tmp_path) as journal:
+        execute.execute(plan, [(plan.trials[0], 1)], conditions, journal, listening)
+
+    found = [(each.discarded, each.timeout_s) for each in playing.asked]
+    assert found == [(True, min(timeout_s, 60.0)), (False, timeout_s)]
+    assert listening.notes == [
+        f"the trial that is discarded before others on cpu was killed after {shown}"
     ]

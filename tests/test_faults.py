@@ -13,7 +13,8 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,17 +23,23 @@ from typing import Any
 import psutil
 import pytest
 
+from harness.client import Server
+from harness.messages import Request
 from harness.metrics import MEANINGS
+from harness.overrides import parse_override
+from harness.registry import load
+from harness.session import Asked, Loaded, plan_asked
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kills and limits are Linux's")
 
 MIB = 1 << 20
 AT_DEADLINE = "killed at its deadline, after 700 ms"
 NO_RESULT = "before it had a result"
-TOO_MUCH = "killed: it took {} of host memory, more than it may"
+LIMIT = "; memory_limit is 400 MiB: memory_limit=BYTES sets another"
+TOO_MUCH = r"^killed: it took \S+ [MG]iB of host memory" + LIMIT + "$"
 
 HANGING = dict.fromkeys(
-    ("multiplies", "hides_daemons", "awaits_workers", "blocks_signals", "floods"),
+    ("loops", "multiplies", "hides_daemons", "awaits_workers", "blocks_signals", "floods"),
     ("timeout", AT_DEADLINE),
 )
 DYING = {
@@ -51,6 +58,8 @@ DYING = {
     "raises_without_stderr": ("error", "ValueError: nobody hears ({})"),
     "raises_with_stderr_closed": ("error", "ValueError: nobody hears ({})"),
     "recurses": ("error", "RecursionError: maximum recursion depth exceeded ({})"),
+    "prints_and_recurses": ("error", "RecursionError: maximum recursion depth exceeded ({})"),
+    "prints_and_faults": ("crashed", f"the process died with signal 11 (SIGSEGV) {NO_RESULT}"),
     "asks": ("error", "EOFError: EOF when reading a line ({})"),
     "finds_a_tensor": (
         "error",
@@ -59,6 +68,16 @@ DYING = {
     "finds_a_word": (
         "error",
         "the procedure found the metric found as str, which is no number: float(...) makes one",
+    ),
+    "finds_the_wall": (
+        "error",
+        "the procedure found the metric wall_s, which the harness takes itself: give it another"
+        " name",
+    ),
+    "finds_the_peak": (
+        "error",
+        "the procedure found the metric host_peak_bytes, which the harness takes itself: give it"
+        " another name",
     ),
     "finds_a_surrogate": ("ok", None),
     "finds_a_small_float": ("ok", None),
@@ -76,11 +95,13 @@ TAKING = {
         "oom-host",
         r"^MemoryError: Caught MemoryError in DataLoader worker process 0\. \.\.\. MemoryError \(",
     ),
-    "shares_tensors": ("oom-host", r"^killed: it took .* of host memory, more than it may$"),
-    "shares_a_map": ("oom-host", r"^killed: it took .* of host memory, more than it may$"),
-    "takes_with_many": ("oom-host", r"^killed: it took .* of host memory, more than it may$"),
+    "shares_tensors": ("oom-host", TOO_MUCH),
+    "shares_a_map": ("oom-host", TOO_MUCH),
+    "fills_a_memfd": ("oom-host", TOO_MUCH),
+    "fills_files_in_memory": ("oom-host", TOO_MUCH),
+    "takes_with_many": ("oom-host", TOO_MUCH),
     "hears_bad_alloc": ("oom-host", r"^RuntimeError: std::bad_alloc \(faults\.py:"),
-    "dies_of_bad_alloc": ("oom-host", r"^std::bad_alloc, and died with signal 6 \(SIGABRT\)$"),
+    "dies_of_bad_alloc": ("oom-host", r"^std::bad_alloc, and died with signal 6 \(SIGABRT\);"),
     "cannot_fork": ("oom-host", r"^OSError: \[Errno 12\] Cannot allocate memory \(faults\.py:"),
     "lacks_device_memory": (
         "oom-device",
@@ -132,9 +153,9 @@ def row(procedure: str, timeout_s: float = 60.0, limit: object = "none") -> dict
 
 
 @pytest.fixture(scope="module")
-def bad(suited: Callable[..., Any]) -> Any:
+def bad(suited: Callable[..., Any]) -> Iterator[Any]:
     """A run of everything that hangs, dies or takes memory."""
-    return suited(
+    run = suited(
         [
             *(row(each, timeout_s=0.7) for each in HANGING),
             *(row(each) for each in DYING),
@@ -148,6 +169,9 @@ def bad(suited: Callable[..., Any]) -> Any:
             },
         ]
     )
+    yield run
+    for each in run.noted("shm"):
+        Path(each).unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize("procedure", [*HANGING, *DYING])
@@ -171,6 +195,7 @@ def test_a_trial_that_takes_too_much_memory_is_told_from_other_failures(
 
     assert record["status"] == status, record
     assert re.search(pattern, record["reason"]), record
+    assert record["reason"].endswith(LIMIT) == (status == "oom-host")
 
 
 def place_blanked(reason: str | None) -> str | None:
@@ -183,6 +208,7 @@ def test_data_that_takes_too_much_memory_is_told_with_its_dataset(bad: Any) -> N
 
     assert record["status"] == "oom-host"
     assert record["reason"].startswith("loading dataset takes_too_much: RuntimeError: ")
+    assert record["reason"].endswith(LIMIT)
 
 
 def test_every_planned_trial_has_one_record_whatever_the_others_took(bad: Any) -> None:
@@ -199,6 +225,17 @@ def test_what_a_trial_printed_is_cut_to_a_few_lines(bad: Any) -> None:
     assert "xxx" not in bad.ended.out + bad.ended.err
 
 
+def test_what_a_trial_printed_before_it_failed_is_kept_beside_where_it_failed(bad: Any) -> None:
+    raised = bad.record(procedure="prints_and_recurses")["output"].splitlines()
+    struck = bad.record(procedure="prints_and_faults")["output"].splitlines()
+
+    assert raised[:12] == struck[:12] == [f"step {each}" for each in range(88, 100)]
+    assert raised[-1] == "RecursionError: maximum recursion depth exceeded"
+    assert struck[12] == "Fatal Python error: Segmentation fault"
+    assert any("in prints_and_faults" in each for each in struck[13:])
+    assert max(len(raised), len(struck)) <= 24
+
+
 def test_numbers_that_are_not_of_python_are_kept_as_numbers(bad: Any) -> None:
     metrics = bad.record(procedure="finds_a_small_float")["metrics"]
 
@@ -212,6 +249,110 @@ def test_nothing_is_left_of_what_they_started(bad: Any) -> None:
     assert len(pids) >= 3 + 2 + 4 + 1 + 2
     assert [each for each in pids if psutil.pid_exists(each)] == []
     assert bad.ended.left() == []
+
+
+@pytest.fixture(scope="module")
+def lateness(
+    tiny: Path, faults: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], list[float]]]:
+    """Measure by the server's own clock how late a trial ends whose deadline has come."""
+    plugins = (str(tiny), str(faults))
+    registry = load(plugins)
+
+    def requested(procedure: str) -> Request:
+        given = [*(f"{root}=none" for root in NOTHING), f"procedure={procedure}"]
+        asked = Asked(overrides=[parse_override(each) for each in given])
+        settings = plan_asked(asked, Loaded(registry, plugins)).cases[0].settings
+        return Request(number=1, settings=settings, timeout_s=0.5)
+
+    with pytest.MonkeyPatch.context() as patch, closing(Server(plugins)) as server:
+        patch.setenv("BENCH_TESTS_FOLDER", str(tmp_path_factory.mktemp("late")))
+        server.start()
+
+        def measure(procedure: str) -> list[float]:
+            late_s = []
+            for _ in range(3):
+                server.submit(requested(procedure))
+                ended = server.wait()
+                assert ended.timed_out
+                late_s.append(ended.wall_s - 0.5)
+            return late_s
+
+        yield measure
+
+
+@pytest.mark.parametrize("procedure", HANGING)
+def test_a_trial_that_hangs_ends_within_a_second_of_its_deadline_and_never_before(
+    lateness: Callable[[str], list[float]], procedure: str
+) -> None:
+    """The least of three is the harness's own; what a busy machine adds is in `benchmarks/`."""
+    late_s = lateness(procedure)
+
+    assert min(late_s) >= 0
+    assert min(late_s) < 1
+
+
+class Container:
+    """A control group of this machine, below the one that this process is in."""
+
+    def __init__(self) -> None:
+        self.folders: list[Path] = []
+
+    def limit(
+        self, controller: str, values: Mapping[str, str], values_2: Mapping[str, str]
+    ) -> None:
+        """Set limits, under version 1 or else version 2 of control groups."""
+        root, own = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup").read_text().splitlines()
+        paths = {each.split(":")[1]: each.split(":", 2)[2] for each in own}
+        version_1 = (root / controller).is_dir()
+        above = root / controller / paths.get(controller, "/").lstrip("/")
+        folder = (above if version_1 else root / paths[""].lstrip("/")) / f"bench-{os.getpid()}"
+        folder.mkdir(exist_ok=True)
+        self.folders.append(folder)
+        for name, value in (values if version_1 else values_2).items():
+            (folder / name).write_text(value)
+
+    def enter(self) -> None:
+        for folder in self.folders:
+            (folder / "cgroup.procs").write_text(str(os.getpid()))
+
+    def remove(self) -> None:
+        for folder in dict.fromkeys(self.folders):
+            folder.rmdir()
+
+
+@pytest.fixture
+def container() -> Iterator[Container]:
+    """A container of 3 GiB and one processor."""
+    made = Container()
+    try:
+        size, quota = str(3 << 30), "100000"
+        made.limit("memory", {"memory.limit_in_bytes": size}, {"memory.max": size})
+        cpu = {"cpu.cfs_period_us": quota, "cpu.cfs_quota_us": quota}
+        made.limit("cpu", cpu, {"cpu.max": f"{quota} {quota}"})
+    except OSError as error:
+        made.remove()
+        pytest.skip(f"control groups cannot be made here: {error}")
+    yield made
+    made.remove()
+
+
+def test_limits_come_from_the_container_and_a_trial_that_takes_all_of_it_ends_alone(
+    container: Container, trained: Callable[..., Any], tiny: Path, faults: Path
+) -> None:
+    run = trained(
+        "-p", tiny, "-p", faults, *(f"{root}=none" for root in NOTHING),
+        "procedure=takes_tensors,behaves", "--seeds", "1", preexec_fn=container.enter,
+    )  # fmt: skip
+
+    taking, behaving = run.record(procedure="takes_tensors"), run.record(procedure="behaves")
+    assert (taking["status"], behaving["status"]) == ("oom-host", "ok")
+    found = re.search(r"; memory_limit is ([12]\.\d\d) GiB: memory_limit=BYTES", taking["reason"])
+    assert found is not None, taking["reason"]
+    assert 1.0 < float(found[1]) < 0.75 * 3
+    assert behaving["environment"]["memory_bytes"] == 3 << 30
+    assert behaving["environment"]["cores"] == 1
+    assert run.ended.code == 3
 
 
 @pytest.fixture(scope="module")
@@ -352,7 +493,7 @@ def test_a_command_that_is_killed_while_a_trial_hangs_in_native_code_leaves_noth
     assert not any(psutil.pid_exists(int(each)) for each in lines(tmp_path / "hanging"))
 
 
-def test_a_loader_that_is_killed_loads_again_with_the_next_trial(
+def test_a_loader_that_is_killed_loads_again_at_once_and_no_trial_is_lost(
     start: Callable[..., Any],
     tmp_path: Path,
     tiny: Path,
@@ -363,24 +504,23 @@ def test_a_loader_that_is_killed_loads_again_with_the_next_trial(
 ) -> None:
     (tmp_path / "hangs").write_text("2")
     started = start("run", "-p", tiny, "-p", faults, "model=linear", "dataset=waits_at_first",
-                    "optimizer=sgd", "epochs=1", "--seeds", "3")  # fmt: skip
+                    "optimizer=sgd", "epochs=1", "--seeds", "2")  # fmt: skip
     for place in range(2):
         assert patiently(lambda place=place: len(lines(tmp_path / "loading")) > place)
         os.kill(int(lines(tmp_path / "loading")[place]), signal.SIGKILL)
     ended = started.end()
 
     records = reading(only_run(tmp_path))
-    assert [(each["status"], each["reason"]) for each in records] == [
-        (
-            "crashed",
-            "loading dataset waits_at_first: the process died with signal 9 (SIGKILL)"
-            " before it had a result",
-        ),
-        ("ok", None),
-        ("ok", None),
-    ]
-    assert ended.code == 3
+    assert [each["status"] for each in records] == ["ok", "ok"]
+    assert ended.code == 0
+    told = (
+        "note: loading dataset waits_at_first: the process died with signal 9 (SIGKILL) before it"
+        " had a result: it is loaded again, {} more time{} at most"
+    )
+    notes = [each for each in ended.err.splitlines() if "loading dataset" in each]
+    assert notes == [told.format(2, "s"), told.format(1, "")]
     assert len(lines(tmp_path / "loading")) == 3
+    assert [each["output"] for each in records] == ["load 1\nload 2\nload 3", ""]
 
 
 def test_a_loader_that_dies_again_and_again_is_left_alone(
@@ -397,8 +537,16 @@ def test_a_loader_that_dies_again_and_again_is_left_alone(
 
     records = reading(only_run(tmp_path))
     assert ended.code == 4
-    assert {each["status"] for each in records} == {"crashed"}
+    assert {(each["status"], each["reason"]) for each in records} == {
+        (
+            "crashed",
+            f"loading dataset waits_at_first: the process died with signal 6 (SIGABRT) {NO_RESULT}",
+        )
+    }
     assert len(lines(tmp_path / "loading")) == 3
+    for each in records:
+        assert each["output"].startswith("load 1\nFatal Python error: Aborted\n")
+        assert each["output"].count("in load_late") == 3
 
 
 def lines(path: Path) -> list[str]:

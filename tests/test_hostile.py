@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tomllib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import bench_builtin
 import msgspec
 import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from made import made_case, made_plan, made_record, made_run
 
-from harness.errors import LevelError
+from harness import execute, session
+from harness.cli import main  # noqa: F401  # it adds the commands
+from harness.cli.group import bench as commands
+from harness.definitions import Data, Split
+from harness.draft import draft, suite_of
+from harness.errors import BenchError, LevelError, SettingError
 from harness.journal import Journal
+from harness.machine import environment
+from harness.messages import Ended, Outcome, Request
 from harness.metrics import Meaning
+from harness.overrides import parse_override
+from harness.plan import make_plan
 from harness.planned import Expectation
+from harness.prepare import fingerprint, map_data, write_data
+from harness.registry import registry_of
 from harness.settings import level_of
 from harness.store import create_run
+from harness.units import one_line
 
+SUITES = Path(bench_builtin.__file__).with_name("suites.toml")
+REGISTRY = registry_of(builtin=bench_builtin)
 SUITE = "e\x1b[31m\nvil\u202e|`<b>/../x"
 TEXT = "\x1b[2J\n\t\u202e\u2066|`<b>\x00\U000e0041 [bold]"
 LONG = "x" * 10_000
@@ -319,3 +341,334 @@ def test_without_proc_figures_are_absent_with_a_reason_and_a_server_is_refused(
     assert record["environment"]["memory_bytes"] is None
     assert record["environment"]["cores"] >= 1
     assert record["environment"]["cpu"]
+
+
+HOSTILE: list[Any] = [
+    None, True, 0, -1, 2**70, -(2**63), 1e308, 1e-320, "", "nan", "none", "[", "sgd[", "{a=b}",
+    "1:999999999", TEXT, LONG, [], {}, [[]], [None], {"": None}, {"a": [{}]}, ["test_accuracy"],
+    "diverged", 10**9, 10**400, [[[[[[[["deep"]]]]]]]], "mlp[hidden=[8]]", "as_built", "full",
+]  # fmt: skip
+"""Values for the place of any other."""
+
+
+def places(document: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """List all places in a document, by keys and indices."""
+    if place:
+        yield place
+    if isinstance(document, dict):
+        for key, value in document.items():
+            yield from places(value, (*place, key))
+    if isinstance(document, list):
+        for index, value in enumerate(document):
+            yield from places(value, (*place, index))
+
+
+def changed(document: Any, data: st.DataObject) -> Any:
+    """Take something out of a document, or put something else there."""
+    document = json.loads(json.dumps(document))
+    *outer, last = data.draw(st.sampled_from(list(places(document))))
+    table = document
+    for key in outer:
+        table = table[key]
+    if isinstance(table, dict) and data.draw(st.booleans()):
+        del table[last]
+    else:
+        table[last] = data.draw(st.sampled_from(HOSTILE))
+    return document
+
+
+def flipped(content: bytes, data: st.DataObject) -> bytes:
+    found = bytearray(content)
+    for _ in range(data.draw(st.integers(1, 4))):
+        found[data.draw(st.integers(0, len(found) - 1))] = data.draw(st.integers(0, 255))
+    return bytes(found)
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of four cases that waits for its last two trials."""
+    given = ["init=as_built,xavier_uniform", "activation=relu,sigmoid", "epochs=1"]
+    loaded = session.load_all(session.Places())
+    asked = session.Asked(suite="init", overrides=[parse_override(each) for each in given], seeds=3)
+    plan = session.plan_asked(asked, loaded)
+    run = made_run(
+        plan,
+        environment=environment(),
+        sources=session.plan_sources(loaded.registry, plan),
+        options={"jobs": 1, "in_process": False, "data_root": "/nowhere"},
+        meanings={"m": Meaning("m", "1", "higher", 0.1, "difference", "mine")},
+    )
+    made = create_run(tmp_path_factory.mktemp("good"), run)
+    with Journal(made.folder) as journal:
+        for trial in plan.trials[:-2]:
+            found = {"test_accuracy": 0.5 + trial.seed / 100, "wall_s": 1.0, "m/layer": 2}
+            record = made_record(
+                plan,
+                trial.case,
+                trial.seed,
+                metrics=found,
+                missing={"mse": "no regression"},
+                curves={"test_accuracy": [0.5]},
+                environment={"torch": "2.15.0"},
+                data="0123",
+            )
+            journal.append(record)
+    return made.folder
+
+
+def damaged(good: Path, folder: Path, data: st.DataObject) -> Path:
+    """Write the run again, with something wrong in it."""
+    run, trials = (good / "run.json").read_bytes(), (good / "trials.jsonl").read_bytes()
+    way = data.draw(st.sampled_from(["flip run", "flip trials", "change run", "change trials"]))
+    if way == "flip run":
+        run = flipped(run, data)
+    elif way == "flip trials":
+        trials = flipped(trials, data)
+    elif way == "change run":
+        document = json.loads(run)
+        for _ in range(data.draw(st.integers(1, 3))):
+            document = changed(document, data)
+        run = json.dumps(document).encode()
+    else:
+        lines = trials.splitlines()
+        place = data.draw(st.integers(0, len(lines) - 1))
+        lines[place] = json.dumps(changed(json.loads(lines[place]), data)).encode()
+        trials = b"\n".join(lines) + b"\n"
+    place = folder / "suite" / good.name
+    shutil.rmtree(folder, ignore_errors=True)
+    place.mkdir(parents=True)
+    (place / "run.json").write_bytes(run)
+    (place / "trials.jsonl").write_bytes(trials)
+    return place
+
+
+def told(*arguments: object) -> str:
+    """Run a command in this process; what it prints, or the sentence that refuses it."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            commands.main([str(each) for each in arguments], standalone_mode=False)
+        except BenchError as error:
+            return one_line(str(error), 1000)
+    return out.getvalue() + err.getvalue()
+
+
+READERS = (
+    ("show", "RUN"),
+    ("show", "RUN", "--metrics", "test_accuracy,m,memory", "--format", "markdown"),
+    ("show", "RUN", "--trials"),
+    ("list", "runs", "--results", "FOLDER"),
+    ("compare", "RUN", "GOOD"),
+    ("compare", "GOOD", "RUN"),
+    ("merge", "RUN", "GOOD", "--results", "MERGED"),
+)
+
+
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_a_run_with_anything_wrong_in_it_is_read_or_refused_in_a_sentence(
+    tmp_path: Path, good: Path, data: st.DataObject
+) -> None:
+    folder = tmp_path / "results"
+    words = {
+        "RUN": damaged(good, folder, data),
+        "GOOD": good,
+        "FOLDER": folder,
+        "MERGED": tmp_path / "merged",
+    }
+
+    for reader in READERS:
+        assert harmless(told(*(words.get(each, each) for each in reader)))
+    told("show", words["RUN"], "--format", "json")
+    told("show", words["RUN"], "--format", "json", "--trials")
+
+
+class Agreeable:
+    """A runner that does nothing, and says that it went well."""
+
+    def start(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def submit(self, request: Request) -> None:
+        self.request = request
+
+    def wait(self) -> Ended:
+        outcome = Outcome(status="ok", data="0123")
+        return Ended(
+            number=self.request.number,
+            ending="exit code 0",
+            timed_out=False,
+            wall_s=1.0,
+            outcome=outcome,
+            output="",
+        )
+
+    def pids(self) -> tuple[int, ...]:
+        return ()
+
+    def has_begun(self, number: int) -> bool:
+        return True
+
+    def pids(self) -> tuple[int, ...]:
+        return ()
+
+
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_a_run_with_anything_wrong_in_it_is_resumed_or_refused_in_a_sentence(
+    tmp_path: Path, good: Path, data: st.DataObject
+) -> None:
+    run = damaged(good, tmp_path / "results", data)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(execute, "open_runner", lambda *_, **__: Agreeable())
+        assert harmless(told("resume", run, "--force"))
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_a_suite_with_anything_wrong_in_it_is_planned_or_refused_in_a_sentence(
+    tmp_path: Path, data: st.DataObject
+) -> None:
+    path = tmp_path / "suites.toml"
+    written = SUITES.read_bytes()
+    name = data.draw(st.sampled_from(sorted(tomllib.loads(written.decode())["suites"])))
+
+    if data.draw(st.booleans()):
+        path.write_bytes(flipped(written, data))
+        assert harmless(told("plan", "--file", path, "--suite", name))
+    else:
+        body = changed(tomllib.loads(written.decode())["suites"][name], data)
+        with contextlib.suppress(BenchError):
+            make_plan(draft(suite_of(name, body, "theirs")), REGISTRY)
+
+
+@pytest.mark.parametrize(
+    ("written", "told_so"),
+    [
+        ("plugins = " + "[" * 100_000, "cannot be read: it is nested too deep"),
+        ("suites.a.seeds = " + "9" * 5000, "is no TOML: Exceeds the limit (4300 digits)"),
+        (
+            "[suites.a]\nbase.model = " + "[" * 300 + "]" * 300,
+            "base: model: a level is nested deeper than 32",
+        ),
+    ],
+)
+def test_a_file_of_suites_without_an_end_is_refused(
+    tmp_path: Path, written: str, told_so: str
+) -> None:
+    (tmp_path / "deep.toml").write_text(written)
+
+    assert told_so in told("plan", "--file", tmp_path / "deep.toml", "--suite", "a")
+
+
+def test_levels_in_a_run_that_go_on_for_ever_are_refused(good: Path, tmp_path: Path) -> None:
+    deep = "[" * 300 + "]" * 300
+    run = json.loads((good / "run.json").read_text())
+    run["plan"]["cases"][1]["levels"]["init"] = json.loads(deep)
+    (tmp_path / "run.json").write_text(json.dumps(run))
+
+    assert told("show", tmp_path) == (
+        f"{tmp_path / 'run.json'} cannot be read: settings of case 1: init is nested deeper than 32"
+    )
+
+
+SPY = "from pathlib import Path\nPath({place!r}).write_text('it ran')\n"
+
+
+def test_no_command_that_reads_runs_the_plugins_that_a_run_names(
+    good: Path, tmp_path: Path
+) -> None:
+    ran = tmp_path / "ran"
+    (tmp_path / "spy.py").write_text(SPY.format(place=str(ran)))
+    theirs = tmp_path / "theirs" / good.name
+    shutil.copytree(good, theirs)
+    run = json.loads((good / "run.json").read_text())
+    run["plugins"] = [str(tmp_path / "spy.py"), "this"]
+    for case in run["plan"]["cases"]:
+        del case["settings"]["optimizer.nesterov"]
+    (theirs / "run.json").write_text(json.dumps(run))
+
+    for reader in READERS:
+        words = {"RUN": theirs, "GOOD": good, "FOLDER": theirs.parent, "MERGED": tmp_path / "m"}
+        told(*(words.get(each, each) for each in reader))
+    assert not ran.exists()
+    assert "this" not in sys.modules
+
+    assert "implements no hook" in told("resume", theirs)  # which is asked to run them
+    assert ran.exists()
+
+
+DATA = Data(
+    Split((torch.arange(80.0).reshape(20, 4),), torch.arange(20) % 3),
+    test=Split((torch.ones(8, 4), torch.arange(8)), torch.arange(8) % 3),
+    truth={"weight": torch.ones(3)},
+)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of torch, about the numbers in its header
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_prepared_data_with_anything_wrong_in_it_is_mapped_or_refused_in_a_sentence(
+    tmp_path: Path, data: st.DataObject
+) -> None:
+    path = tmp_path / "data.pt"
+    write_data(DATA, path)
+    content = path.read_bytes()
+    cut = data.draw(st.one_of(st.none(), st.integers(0, len(content) - 1)))
+    path.unlink()  # what is mapped of the last example stays as it is
+    path.write_bytes(flipped(content, data) if cut is None else content[:cut])
+
+    with contextlib.suppress(SettingError):
+        assert fingerprint(map_data(path))
+
+
+class Evil:
+    """An object that runs a command where a pickle of it is read."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def __reduce__(self) -> Any:
+        return os.system, (f"touch {self.place}",)
+
+
+@pytest.mark.parametrize("place", ["truth", "train"])
+def test_prepared_data_runs_no_code(tmp_path: Path, place: str) -> None:
+    path, ran = tmp_path / "data.pt", tmp_path / "ran"
+    write_data(DATA, path)
+    content = torch.load(path, weights_only=True)
+    torch.save({**content, place: Evil(ran)}, path)
+
+    with pytest.raises(SettingError) as caught:
+        map_data(path)
+    assert str(caught.value).startswith(f"{path} is damaged: UnpicklingError: Weights only load")
+    assert str(caught.value).isprintable()
+    assert not ran.exists()
+
+
+def test_prepared_data_names_no_function(tmp_path: Path) -> None:
+    split = Split(DATA.train.inputs, DATA.train.targets, collate)
+    path = tmp_path / "data.pt"
+
+    named = write_data(Data(split), path)
+
+    assert named == {"train": f"{__name__}:collate"}
+    assert b"collate" not in path.read_bytes()
+    assert map_data(path).train.collate is None
+    assert map_data(path, named).train.collate is collate
+
+
+def collate(inputs: Any, targets: Any) -> Any:
+    return inputs, targets

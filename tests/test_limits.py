@@ -94,7 +94,7 @@ def test_elsewhere_no_limit_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_proc_no_limit_is_taken_and_nothing_is_seen(tmp_path: Path) -> None:
     assert limit_private_memory(1, tmp_path) is False
     assert own_bytes(tmp_path) == 0
-    assert tree_bytes(os.getpid(), 0, tmp_path) == 0
+    assert tree_bytes(os.getpid(), 0, proc=tmp_path) == 0
 
 
 @pytest.fixture
@@ -153,8 +153,8 @@ def test_one_process_takes_what_is_anonymous_shared_or_swapped_over_what_it_inhe
 ) -> None:
     status(tmp_path / str(alone), RssAnon=300, RssFile=5000, RssShmem=20, VmSwap=1, VmData=9000)
 
-    assert tree_bytes(alone, 100 * KIB, tmp_path) == 221 * KIB
-    assert tree_bytes(alone, 900 * KIB, tmp_path) == 0
+    assert tree_bytes(alone, 100 * KIB, proc=tmp_path) == 221 * KIB
+    assert tree_bytes(alone, 900 * KIB, proc=tmp_path) == 20 * KIB
 
 
 def test_of_several_processes_each_page_counts_by_its_share(
@@ -173,7 +173,7 @@ def test_of_several_processes_each_page_counts_by_its_share(
         )
 
     # The server and two processes share what they inherit: two thirds of it are in the shares.
-    assert tree_bytes(pair[0], 30 * KIB, tmp_path) == (123 + 63 - 20) * KIB
+    assert tree_bytes(pair[0], 30 * KIB, proc=tmp_path) == (123 + 63 - 20) * KIB
 
 
 def test_where_the_kernel_tells_no_shares_all_but_what_was_inherited_counts(
@@ -182,7 +182,7 @@ def test_where_the_kernel_tells_no_shares_all_but_what_was_inherited_counts(
     status(tmp_path / str(pair[0]), RssAnon=300, RssShmem=50, VmSwap=2)
     status(tmp_path / str(pair[1]), RssAnon=150, RssShmem=40)
 
-    assert tree_bytes(pair[0], 100 * KIB, tmp_path) == (202 + 50 + 50) * KIB
+    assert tree_bytes(pair[0], 100 * KIB, proc=tmp_path) == (202 + 50 + 50) * KIB
 
 
 @linux
@@ -204,3 +204,12 @@ def test_a_process_that_is_gone_takes_nothing() -> None:
     process.wait()
 
     assert tree_bytes(process.pid, 0) == 0
+
+
+@linux
+def test_the_highest_limit_that_a_setting_can_have_is_taken() -> None:
+    code = "from harness.limits import limit_private_memory\nprint(limit_private_memory(2**63 - 1))"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "True\n"

@@ -156,3 +156,34 @@ def test_classes_must_lie_in_the_range_of_the_task() -> None:
         match=r"^dataset odd: train: targets go from 0 to 3, but the task has 3 classes$",
     ):
         check_targets(made([0, 3]), TASK, "dataset odd")
+
+
+@pytest.mark.parametrize("wrong", [2.0, 0.5, -1.0, float("nan")])
+def test_the_targets_of_a_binary_task_are_0_or_1(wrong: float) -> None:
+    task = Task("binary", (2,), 1)
+    whole, odd = made([0, 1]).train, made([0, 1, 1]).train
+    data = Data(
+        Split(whole.inputs, whole.targets[:, None].float()),
+        test=Split(odd.inputs, torch.tensor([[0.0], [wrong], [1.0]])),
+    )
+
+    with pytest.raises(SettingError) as refused:
+        check_targets(data, task, "dataset odd")
+
+    assert str(refused.value) == (
+        f"dataset odd: test: a target is {wrong:g}, but the targets of a binary task are 0 or 1"
+    )
+    check_targets(Data(data.train), task, "dataset odd")
+
+
+@pytest.mark.parametrize("kind", ["classification", "regression"])
+def test_a_split_that_would_leave_nothing_to_train_on_is_refused(kind: Any) -> None:
+    task = Task(kind, (2,), 3)
+
+    with pytest.raises(SettingError) as refused:
+        hold_out(made([0]), 0.25, task, seed=0)
+
+    assert str(refused.value) == (
+        "holding 1 of 1 samples out for testing leaves none to train on: give more data"
+    )
+    assert len(hold_out(made([0, 1]), 0.25, task, seed=0).train) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -15,10 +16,11 @@ import pytest
 from harness.processes import (
     MARK,
     adopt_orphans,
-    adopted,
+    carry,
     ending,
     kill_all,
     kill_tree,
+    new_mark,
     orphans_adopted,
     signal_name,
     strays,
@@ -87,20 +89,44 @@ def test_killing_a_tree_that_is_gone_does_nothing() -> None:
 
 
 @linux
-def test_an_orphan_is_adopted_and_found(
-    parent: tuple[subprocess.Popen[str], int], patiently: Callable[..., bool]
+def test_an_orphan_is_adopted_and_known_by_the_mark_that_it_inherited(
+    patiently: Callable[..., bool],
 ) -> None:
-    process, child = parent
-    with orphans_adopted(adopt=True):
-        before = {process.pid}
-        process.kill()
-        process.wait()
-
+    mine, theirs = new_mark(), new_mark()
+    carrying = f"from harness.processes import carry; carry({mine!r})\n{PARENT}"
+    bare = subprocess.Popen([sys.executable, "-c", SLEEP], start_new_session=True, env={})
+    with bare, orphans_adopted(adopt=True):
+        command = [sys.executable, "-c", carrying]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            child = int(process.stdout.readline())
+            assert {each.pid for each in strays(mine)} == {process.pid, child}
+            process.kill()
         assert patiently(lambda: psutil.Process(child).ppid() == os.getpid())
-        assert [each.pid for each in adopted(before)] == [child]
-        kill_all(lambda: adopted(before))
+
+        assert [each.pid for each in strays(mine)] == [child]
+        assert strays(theirs) == []
+        kill_all(lambda: strays(mine))
         assert gone(child)
+        assert bare.poll() is None
+        assert [each.pid for each in strays(mine)] == [child]  # a zombie, to be waited for
         os.waitpid(child, 0)
+        bare.kill()
+
+
+@linux
+def test_a_mark_that_the_machine_does_not_allow_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("not allowed to raise maximum limit")
+
+    before = resource.getrlimit(resource.RLIMIT_RTTIME)
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+
+    carry(new_mark())
+
+    assert resource.getrlimit(resource.RLIMIT_RTTIME) == before
 
 
 @linux
@@ -112,25 +138,17 @@ def test_adoption_ends_with_its_block_unless_it_was_there_before() -> None:
     assert adopt_orphans(False) is False
 
 
-def test_children_in_this_session_are_nobodys_orphans() -> None:
-    with subprocess.Popen([sys.executable, "-c", SLEEP]) as process:
-        found = [each.pid for each in adopted(())]
-        process.kill()
-
-    assert process.pid not in found
-
-
-def test_strays_are_known_by_their_mark() -> None:
+def test_strays_are_known_by_their_environment_too() -> None:
+    mine, theirs = new_mark(), new_mark()
     command = [sys.executable, "-c", "import time; print(flush=True); time.sleep(600)"]
-    environment = {**os.environ, MARK: "mine"}
+    environment = {**os.environ, MARK: mine}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        mine = [each.pid for each in strays("mine")]
-        others = [each.pid for each in strays("others")]
+        found, others = [each.pid for each in strays(mine)], strays(theirs)
         process.kill()
 
-    assert mine == [process.pid]
+    assert found == [process.pid]
     assert others == []
 
 

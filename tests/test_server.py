@@ -91,6 +91,29 @@ def test_a_server_kills_all_it_has_started_when_its_socket_closes(
     assert not any(psutil.pid_exists(int(each)) for each in (tmp_path / "pids").read_text().split())
 
 
+AT_EXIT = """
+import atexit, os
+from pathlib import Path
+from harness import hookimpl
+
+@hookimpl
+def bench_register_models():
+    return []
+
+atexit.register(lambda: Path(os.environ["BENCH_TESTS_FOLDER"], "ended").touch())
+"""
+
+
+def test_a_server_ends_without_the_end_of_its_interpreter(peer: Peer, tmp_path: Path) -> None:
+    (tmp_path / "late.py").write_text(AT_EXIT)
+    peer.say(Hello(path=(), plugins=(str(tmp_path / "late.py"),)))
+    assert peer.hear() == Ready(pid=peer.process.pid)
+    peer.close()
+
+    assert peer.process.wait(10) == 0
+    assert not (tmp_path / "ended").exists()
+
+
 def test_a_server_that_cannot_load_a_plugin_refuses_and_ends(peer: Peer, tmp_path: Path) -> None:
     peer.say(Hello(path=(), plugins=(str(tmp_path / "gone.py"),)))
 

@@ -206,6 +206,95 @@ def test_a_server_that_is_killed_takes_its_trials_with_it_and_the_run_goes_on(
     assert living(tmp_path) == []
 
 
+def test_a_server_that_is_killed_while_it_imports_is_started_again_and_no_trial_is_lost(
+    start: Callable[..., Any],
+    tmp_path: Path,
+    tiny: Path,
+    patiently: Callable[..., bool],
+    only_run: Callable[[Path], Path],
+    reading: Callable[[Path], list[dict[str, Any]]],
+) -> None:
+    started = start("run", "-p", tiny, *SWEEP[:-2], "--seeds", "1")
+    assert patiently(lambda: list(tmp_path.glob("results/*/*/lock")))
+    command = psutil.Process(started.process.pid)
+    assert patiently(command.children)
+    command.children()[0].kill()
+    ended = started.end()
+
+    assert ended.code == 0
+    assert [each["status"] for each in reading(only_run(tmp_path))] == ["ok", "ok"]
+    assert (
+        "note: the process that starts trials was killed while it imported (it ended with signal 9"
+        " (SIGKILL)): another one is started\n"
+    ) in ended.err
+    assert ended.left() == []
+
+
+@pytest.mark.parametrize(
+    ("dataset", "named"),
+    [("few_filed", "few_filed"), ("few_filed_seeded", "few_filed_seeded of seed 0")],
+)
+def test_data_that_has_changed_since_a_run_began_is_refused_unless_forced(
+    bench: Callable[..., Any],
+    tmp_path: Path,
+    tiny: Path,
+    only_run: Callable[[Path], Path],
+    reading: Callable[[Path], list[dict[str, Any]]],
+    dataset: str,
+    named: str,
+) -> None:
+    number = tmp_path / "number"
+    number.write_text("7")
+    given = ("model=two_layers,linear", f"dataset={dataset}", "optimizer=sgd", "epochs=1")
+    root = ("--data-root", tmp_path)
+    assert bench("run", "-p", tiny, *given, "--seeds", "1", *root).code == 0
+    path = only_run(tmp_path) / "trials.jsonl"
+    first, _ = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(first)
+    number.write_text("8")
+
+    refused = bench("resume")
+    kept = path.read_bytes()
+    forced = bench("resume", "--force")
+
+    digests = [each["data"] for each in reading(path.parent)]
+    assert (refused.code, refused.out, kept) == (2, "", first)
+    assert refused.err.splitlines()[-1] == (
+        f"bench: the data of dataset {named} has changed: its digest was {digests[0]} and is"
+        f" {digests[1]}, so that its trials would not be comparable; --force goes on all the same"
+    )
+    assert forced.code == 0
+    assert digests[0] != digests[1]
+
+
+def test_a_run_is_resumed_with_the_plugins_and_the_data_root_that_are_given(
+    bench: Callable[..., Any],
+    tmp_path: Path,
+    plugin: Path,
+    only_run: Callable[[Path], Path],
+    reading: Callable[[Path], list[dict[str, Any]]],
+) -> None:
+    (tmp_path / "number").write_text("7")
+    given = ("model=two_layers", "dataset=few_filed", "optimizer=sgd", "epochs=1", "--seeds", "2")
+    assert bench("run", "-p", plugin, *given, "--data-root", tmp_path).code == 0
+    path = only_run(tmp_path) / "trials.jsonl"
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for name in (plugin.name, "number"):
+        (tmp_path / name).rename(moved / name)
+
+    gone = bench("resume")
+    resumed = bench("-p", "moved/tiny.py", "resume", "--data-root", "moved")
+
+    assert gone.code == 2
+    assert gone.err.startswith(f"bench: plugin {plugin}: there is no such file")
+    assert resumed.code == 0
+    assert f"note: plugins {moved / plugin.name} in place of {plugin}\n" in resumed.err
+    assert f"note: data root {moved} in place of {tmp_path}\n" in resumed.err
+    assert [each["status"] for each in reading(path.parent)] == ["ok", "ok"]
+
+
 def test_an_interrupt_of_a_run_in_one_process_ends_the_run_and_not_a_trial(
     start: Callable[..., Any],
     tmp_path: Path,
@@ -232,6 +321,23 @@ def test_a_finished_run_is_resumed_without_training(bench: Callable[..., Any], s
     assert resumed.code == smoke.ended.code == 0
     assert resumed.torch is False
     assert (smoke.folder / "trials.jsonl").read_bytes() == before
+
+
+def test_a_finished_run_that_was_killed_before_it_was_tidy_is_made_tidy(
+    bench: Callable[..., Any], smoke: Any, tmp_path: Path
+) -> None:
+    shutil.copytree(smoke.cwd / "results", tmp_path / "results")
+    [records] = tmp_path.glob("results/*/*/trials.jsonl")
+    before = records.read_bytes()
+    data = records.with_name("data")
+    data.mkdir()
+    (data / "0123456789abcdef.pt").write_bytes(b"what trials mapped")
+
+    resumed = bench("resume")
+
+    assert (resumed.code, resumed.torch) == (0, False)
+    assert not data.exists()
+    assert records.read_bytes() == before
 
 
 def test_a_finished_run_is_resumed_with_the_exit_code_that_it_had(

@@ -1,8 +1,7 @@
-"""Runs on disk: made, read in whatever state they are, and found."""
+"""Runs on disk: made, and read in whatever state they are."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -13,19 +12,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made import made_case, made_plan, made_record, made_run
 
+from harness import store
 from harness.errors import StoreError
-from harness.metrics import Meaning
+from harness.journal import sync_folder
+from harness.metrics import MEANINGS, Meaning
 from harness.planned import Expectation, Plan
 from harness.record import Record
+from harness.runs import list_runs
 from harness.store import (
     Journal,
     RunFile,
     StoredRun,
     create_run,
-    find_run,
     folder_name,
     last_attempts,
-    list_runs,
     read_run,
 )
 
@@ -119,6 +119,25 @@ def test_arguments_that_are_no_text_are_kept_escaped(tmp_path: Path) -> None:
     made = create_run(tmp_path, made_run(PLAN, command=["bench", "a\udcff"]))
 
     assert read_run(made.folder).run.command == ["bench", "a\\udcff"]
+
+
+def test_every_folder_that_is_made_is_synced_with_the_one_above_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+
+    def noting(folder: Path) -> None:
+        sync_folder(folder)
+        synced.append(folder)
+
+    monkeypatch.setattr(store, "sync_folder", noting)
+    first = stored(tmp_path / "results" / "mine")
+    made = [tmp_path, tmp_path / "results", tmp_path / "results" / "mine"]
+    assert synced == [*made, first.folder, first.folder.parent]
+
+    synced.clear()
+    second = stored(tmp_path / "results" / "mine", token="aaaa")
+    assert synced == [second.folder, second.folder.parent]
 
 
 def test_results_that_cannot_be_written_are_told(tmp_path: Path) -> None:
@@ -248,6 +267,102 @@ def test_a_middle_line_that_is_no_record_is_told_and_the_rest_is_read(
     assert note.isprintable()
 
 
+WITH_FIGURES = made_record(
+    PLAN,
+    0,
+    0,
+    metrics={"test_accuracy": 0.5, "host_peak_bytes": 7},
+    curves={"train_loss": [2.0, 1.0]},
+)
+
+
+@pytest.mark.parametrize(
+    ("metric", "written", "told", "reason"),
+    [
+        ("test_accuracy", "NaN", "nan, no number", "nan"),
+        ("test_accuracy", "Infinity", "inf, no number", "inf"),
+        ("test_accuracy", "-Infinity", "-inf, no number", "-inf"),
+        ("test_accuracy", "1e999", "inf, no number", "inf"),
+        ("mine", "1" + "0" * 400, "more than a number can be", None),
+        ("test_accuracy", "1.5", "1.5, and a share lies between 0 and 1", None),
+        ("data_wait_share", "-0.1", "-0.1, and a share lies between 0 and 1", None),
+        ("host_peak_bytes", "-5", "-5 bytes, and it is never below 0", None),
+        ("parameters", "-1", "-1, and it is never below 0", None),
+        ("gpu_other_processes", "-1", "-1, and it is never below 0", None),
+        ("wall_s", "0", "0 s, and it is always above 0", None),
+        ("step_p50_s", "-0.25", "-0.25 s, and it is always above 0", None),
+        ("train_samples_per_s", "0", "0 1/s, and it is always above 0", None),
+    ],
+)
+def test_a_figure_that_cannot_be_is_missing_with_the_reason_and_noted(
+    tmp_path: Path, metric: str, written: str, told: str, reason: str | None
+) -> None:
+    run = stored(tmp_path)
+    text = msgspec.json.encode(msgspec.structs.replace(WITH_FIGURES, metrics={})).decode()
+    figure = f'"metrics":{{"{metric}":{written}}}'
+    (run.folder / "trials.jsonl").write_text(text.replace('"metrics":{}', figure) + "\n")
+
+    found = read_run(run.folder)
+
+    (record,) = found.records
+    assert record.metrics[metric] is None
+    assert record.missing == {metric: f"it was recorded as {reason or told}"}
+    assert found.notes == (
+        f"{run.folder / 'trials.jsonl'}: line 1: {metric} is {told}; it counts as missing",
+    )
+    assert record.curves == WITH_FIGURES.curves
+    assert [each.statuses for each in list_runs(tmp_path)] == [{"ok": 1}]
+
+
+def test_points_of_a_curve_that_are_no_numbers_are_missing_and_noted(tmp_path: Path) -> None:
+    run = stored(tmp_path)
+    text = msgspec.json.encode(WITH_FIGURES).decode().replace("[2.0,1.0]", "[NaN,1.0]")
+    (run.folder / "trials.jsonl").write_text(text + "\n")
+
+    found = read_run(run.folder)
+
+    assert found.records == (
+        msgspec.structs.replace(WITH_FIGURES, curves={"train_loss": [None, 1.0]}),
+    )
+    assert found.notes == (
+        f"{run.folder / 'trials.jsonl'}: line 1: points of the curve of train_loss are no numbers;"
+        " they count as missing",
+    )
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"test_loss": -3.0, "mine": -1e300, "mine/layer": -0.0},
+        {"data_wait_share": 0, "test_accuracy": 1, "gpu_throttled_share": 1.0},
+        {"host_peak_bytes": 0, "gpu_other_processes": 3, "gpu_power_w": 0.0},
+        dict.fromkeys(MEANINGS),
+    ],
+)
+def test_figures_that_can_be_are_read_as_they_are(
+    tmp_path: Path, figures: dict[str, float | None]
+) -> None:
+    record = msgspec.structs.replace(WITH_FIGURES, metrics=figures)
+
+    found = read_run(written(tmp_path, record).folder)
+
+    assert (found.records, found.notes) == ((record,), ())
+
+
+@pytest.mark.parametrize(
+    "content", [b"[NaN]", b'{"metrics":NaN}', b'{"metrics":{"a":NaN}}', b"NaN"]
+)
+def test_what_is_no_record_stays_none_though_it_has_gaps(tmp_path: Path, content: bytes) -> None:
+    run = stored(tmp_path)
+    (run.folder / "trials.jsonl").write_bytes(content + b"\n")
+
+    found = read_run(run.folder)
+
+    assert found.records == ()
+    assert len(found.notes) == 1
+    assert "line 1 is no record and was left out: " in found.notes[0]
+
+
 def test_a_record_that_repeats_an_attempt_is_told(tmp_path: Path) -> None:
     later = msgspec.structs.replace(RECORDS[0], status="error")
     run = written(tmp_path, RECORDS[0], RECORDS[1], later)
@@ -366,141 +481,5 @@ def test_any_bytes_as_a_run_file_are_refused(tmp_path: Path, content: bytes) -> 
     assert refused(tmp_path).startswith(f"{tmp_path / 'run.json'} cannot be read: ")
 
 
-@pytest.fixture
-def three(tmp_path: Path) -> list[Path]:
-    """Three runs of two suites, in the order of their making."""
-    decay = msgspec.structs.replace(PLAN, suite="weight_decay")
-    hour = timedelta(hours=1)
-    return [
-        stored(tmp_path, at=NOON).folder,
-        stored(tmp_path, at=NOON + hour, token="aaaa").folder,
-        stored(tmp_path, decay, at=NOON + 2 * hour, token="bbbb").folder,
-    ]
-
-
-def test_without_a_text_the_latest_run_is_found(tmp_path: Path, three: list[Path]) -> None:
-    assert find_run(tmp_path) == three[2]
-
-
-def test_a_run_is_found_by_path(
-    tmp_path: Path, three: list[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-
-    assert find_run(tmp_path, str(three[0])) == three[0]
-    assert find_run(tmp_path / "elsewhere", str(three[0] / "run.json")) == three[0]
-    assert find_run(tmp_path / "elsewhere", "init") == Path("init") / three[1].name
-
-
-def test_a_run_is_found_by_its_id_or_a_unique_beginning(tmp_path: Path, three: list[Path]) -> None:
-    assert find_run(tmp_path, three[1].name) == three[1]
-    assert find_run(tmp_path, "20261121T13") == three[1]
-
-
-@pytest.mark.parametrize("suite", ["weight_decay", "weight-decay"])
-def test_the_latest_run_of_a_suite_is_found(tmp_path: Path, three: list[Path], suite: str) -> None:
-    assert find_run(tmp_path, "init") == three[1]
-    assert find_run(tmp_path, suite) == three[2]
-
-
-def test_a_suite_of_an_odd_name_is_found(tmp_path: Path) -> None:
-    run = stored(tmp_path, msgspec.structs.replace(PLAN, suite="my/suite"))
-
-    assert find_run(tmp_path, "my/suite") == run.folder
-
-
-def test_of_two_runs_of_a_second_the_one_written_later_is_the_latest(tmp_path: Path) -> None:
-    first, second = stored(tmp_path, token="ffff").folder, stored(tmp_path, token="0000").folder
-    os.utime(first / "run.json", (1000, 1000))
-    os.utime(second / "run.json", (1001, 1001))
-
-    assert find_run(tmp_path) == second
-
-
-def test_a_beginning_of_several_runs_is_refused(tmp_path: Path, three: list[Path]) -> None:
-    with pytest.raises(StoreError) as caught:
-        find_run(tmp_path, "2026")
-    assert str(caught.value) == (
-        f"'2026' begins the ids of 3 runs: {', '.join(each.name for each in three)}"
-    )
-
-
-def test_an_unknown_run_is_refused_with_the_nearest(tmp_path: Path, three: list[Path]) -> None:
-    with pytest.raises(StoreError) as caught:
-        find_run(tmp_path, "inti")
-    assert str(caught.value) == (
-        "unknown run 'inti': did you mean 'init'?"
-        f" (known: {three[0].name}, {three[1].name}, {three[2].name}, init, weight_decay)"
-    )
-
-
-def test_a_text_that_is_too_long_for_a_path_is_an_unknown_run(
-    tmp_path: Path, three: list[Path]
-) -> None:
-    with pytest.raises(StoreError) as caught:
-        find_run(tmp_path, "\x1b" + "x" * 10_000)
-    assert str(caught.value).isprintable()
-    assert len(str(caught.value)) < 500
-
-
-def test_where_there_are_no_runs_it_says_how_to_make_one(tmp_path: Path) -> None:
-    for text in (None, "init"):
-        with pytest.raises(StoreError) as caught:
-            find_run(tmp_path / "results", text)
-        assert str(caught.value) == (
-            f"there are no runs in {tmp_path / 'results'}: `bench run --suite smoke` makes one"
-        )
-
-
-def test_runs_are_listed_from_the_oldest_with_how_their_trials_ended(
-    tmp_path: Path, three: list[Path]
-) -> None:
-    with Journal(three[0]) as journal:
-        journal.append(msgspec.structs.replace(RECORDS[0], status="error"))
-        journal.append(msgspec.structs.replace(RECORDS[0], attempt=2))
-        journal.append(msgspec.structs.replace(RECORDS[1], status="timeout"))
-        journal.append(msgspec.structs.replace(RECORDS[1], key="stranger"))
-
-    found = list_runs(tmp_path)
-
-    assert [each.path for each in found] == three
-    assert [each.suite for each in found] == ["init", "init", "weight_decay"]
-    assert found[0].statuses == {"ok": 1, "timeout": 1}
-    assert (found[0].planned, found[1].statuses) == (4, {})
-    assert found[0].created == "2026-11-21T12:00:00.250000+00:00"
-    assert all(each.reason is None for each in found)
-
-
-def test_a_run_that_cannot_be_read_is_listed_with_the_reason(
-    tmp_path: Path, three: list[Path]
-) -> None:
-    (three[0] / "run.json").unlink()
-    (three[1] / "run.json").write_text("{")
-    (tmp_path / "init" / "notes").mkdir()
-
-    found = list_runs(tmp_path)
-
-    assert [each.path for each in found] == three
-    assert found[0].reason == f"{three[0]} is no run: it has no run.json"
-    assert found[1].reason == f"{three[1] / 'run.json'} cannot be read: input data was truncated"
-    assert (found[1].planned, found[1].created, found[1].id) == (None, None, three[1].name)
-
-
-def test_results_that_are_absent_list_nothing(tmp_path: Path) -> None:
-    assert list_runs(tmp_path / "absent") == []
-
-
 def test_a_run_file_needs_a_suite_and_a_plan_only() -> None:
     assert RunFile(suite="init", plan=PLAN).schema == 1
-
-
-def test_results_that_the_system_refuses_are_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(folder: Path) -> Iterator[Path]:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(Path, "iterdir", refuse)
-    with pytest.raises(StoreError) as caught:
-        list_runs(tmp_path)
-    assert str(caught.value) == f"{tmp_path} cannot be read: Permission denied"

@@ -2,9 +2,44 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import bench_builtin
+import numpy as np
+import pytest
+import torch
+import torch._dynamo  # as in the server: else the first optimizer imports it in the trial
+from forked import in_child
+
+from harness import worker
+from harness.definitions import (
+    Data,
+    Dataset,
+    Findings,
+    Model,
+    Place,
+    Procedure,
+    Split,
+    Task,
+    Workload,
+)
+from harness.devices import Cpu
+from harness.hookspecs import hookimpl
+from harness.messages import Outcome, Request
 from harness.metrics import MEANINGS
+from harness.readings import Reading
+from harness.registry import registry_of
+from harness.resolve import Resolver
+from harness.settings import level_of
+from harness.worker import run_request
+
+MB = 10**6
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, which is Linux's")
 
 
 def test_a_trial_with_two_threads_trains(varied: Any) -> None:
@@ -69,3 +104,124 @@ def test_the_global_generators_are_seeded_by_the_trial(varied: Any) -> None:
 
     assert usual["curves"]["train_loss"] == threads["curves"]["train_loss"]
     assert usual["curves"]["train_loss"] != other["curves"]["train_loss"]
+
+
+def few(place: Place, *, mb: int = 0) -> Data:
+    """Load eight samples, by way of an array of so many bytes."""
+    np.ones(mb * MB // 8)
+    return Data(Split((torch.zeros(8, 4),), torch.zeros(8, dtype=torch.int64)))
+
+
+def few_task(*, mb: int = 0) -> Task:
+    return Task("classification", (4,), 2)
+
+
+def filled(task: Task, *, features: int = 64) -> torch.nn.Module:
+    """Build three layers of weights alone; nearly all of them stand in the second."""
+    return torch.nn.Sequential(
+        torch.nn.Linear(task.features, features, bias=False),
+        torch.nn.Linear(features, features, bias=False),
+        torch.nn.Linear(features, task.outputs, bias=False),
+    )
+
+
+def hold(workload: Workload, *, mb: int = 0) -> Findings:
+    """Hold so many bytes for a moment, and tell nobody."""
+    torch.ones(mb * MB // 4)
+    return Findings()
+
+
+HOLDING = ModuleType("holding")
+HOLDING.datasets = hookimpl(  # type: ignore[attr-defined]
+    lambda: [Dataset("few", few, few_task)], specname="bench_register_datasets"
+)
+HOLDING.models = hookimpl(  # type: ignore[attr-defined]
+    lambda: [Model("filled", filled)], specname="bench_register_models"
+)
+HOLDING.procedures = hookimpl(  # type: ignore[attr-defined]
+    lambda: [Procedure("hold", hold)], specname="bench_register_procedures"
+)
+REGISTRY = registry_of(builtin=bench_builtin, holding=HOLDING)
+
+
+def tried(prepare: Path | None = None, **given: Any) -> Outcome:
+    """Do a trial here, or load its data into a file."""
+    levels = {name: level_of(value) for name, value in given.items()}
+    base = {"model": "mlp", "optimizer": "sgd", "dataset": "few"}
+    settings = dict(Resolver(REGISTRY).resolve(base, levels).settings)
+    request = Request(number=1, settings=settings, prepare=prepare and str(prepare))
+    outcome = run_request(request, REGISTRY)
+    assert outcome.status == "ok", outcome.reason
+    return outcome
+
+
+def taken(metric: str, prepare: Path | None = None, **given: Any) -> Any:
+    """Take a metric in a process like a trial's."""
+    return in_child(lambda: tried(prepare, **given).metrics[metric])
+
+
+@linux
+def test_what_a_loader_holds_for_a_moment_counts(tmp_path: Path, holds: Any) -> None:
+    found = taken("load_peak_bytes", tmp_path / "data", dataset="few[mb=100]")
+
+    holds("load_peak_bytes", "an array of 100 MB in the loader", found, 100 * MB, within=0.05)
+
+
+@linux
+def test_what_a_plugin_s_procedure_holds_for_a_moment_counts_though_it_marks_no_phase(
+    holds: Any,
+) -> None:
+    found = taken("host_peak_bytes", procedure="hold[mb=100]")
+
+    against = "100 MB held for a moment in a procedure"
+    holds("host_peak_bytes", against, found, 100 * MB, within=0.05)
+
+
+@dataclass(frozen=True)
+class CountedDevice(Cpu):
+    """The CPU, posing as a device whose allocator counts as it is told."""
+
+    def allocated_bytes(self) -> Reading:
+        return Reading(300)
+
+    def peak_bytes(self) -> Reading:
+        return Reading(1000)
+
+    def reserved_bytes(self) -> Reading:
+        return Reading(4096)
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"), [("device_peak_bytes", 700), ("device_reserved_bytes", 4096)]
+)
+def test_the_device_s_peak_is_over_what_the_data_took(
+    metric: str, expected: int, monkeypatch: pytest.MonkeyPatch, holds: Any
+) -> None:
+    monkeypatch.setattr(worker, "open_device", lambda name: CountedDevice())
+
+    found = taken(metric, epochs=1)
+
+    holds(metric, "made-up counters of an allocator", found, expected)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device here")
+def test_a_gpu_s_peak_is_that_of_weights_gradients_and_moments(holds: Any) -> None:
+    """1.8 GB of them: what cuBLAS takes to work in, some 32 MiB, is little beside it."""
+    features = 12288
+    outcome = tried(
+        model=f"filled[features={features}]",
+        optimizer="sgd[momentum=0.9]",
+        device="cuda",
+        epochs=2,
+        batch_size=4,
+    )
+    reserved = torch.cuda.max_memory_reserved()
+
+    weights = 4 * (4 * features + features * features + features * 2)
+    found = outcome.metrics
+    holds("parameter_bytes", "weights on a GPU, by hand", found["parameter_bytes"], weights)
+    against = "weights, gradients and moments on a GPU, by hand"
+    holds("device_peak_bytes", against, found["device_peak_bytes"], 3 * weights, within=0.05)
+    against = "torch.cuda.max_memory_reserved"
+    holds("device_reserved_bytes", against, found["device_reserved_bytes"], reserved, within=0.05)
