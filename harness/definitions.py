@@ -7,6 +7,7 @@ Nothing here imports torch; the names of its types stand in annotations only.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
@@ -108,14 +109,17 @@ class Loss(Struct, frozen=True):
     Args:
         name: What `loss=NAME` says.
         build: Its `reduction` (`mean` where it has none) says how to get the loss per sample, which
-            tables show.
+            tables show: the mean over the sample's targets, whatever the reduction.
         predict: `predict(outputs)` gives classes, shaped like the targets; None: there is no
             accuracy.
+        accepts: `accepts(task, *, ...) -> str | None`, free of torch: why this loss cannot have
+            that task.
     """
 
     name: str
     build: Callable[..., nn.Module]
     predict: Callable[[Tensor], Tensor] | None = None
+    accepts: Callable[..., str | None] | None = None
     preload: tuple[str, ...] = ()
 
 
@@ -290,6 +294,12 @@ class Protocol(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         None
     )
     metrics: tuple[str, ...] = ()
+    target: Annotated[float, Meta(description="figure that time_to_target_s waits for")] | None = (
+        None
+    )
+    target_metric: (
+        Annotated[str, Meta(description="metric of the target, taken after each epoch")] | None
+    ) = None
 
 
 def _nothing() -> None:
@@ -312,8 +322,10 @@ class Workload(Struct, eq=False):
         step: The model's own step, if it has one.
         factor: The schedule, with its options: progress to factor; None where the rate is constant.
         measures: Plugin metrics with their options bound.
-        mark: To be called between phases (after the first step, after each epoch's training and
-            evaluation): the peak of memory is watched phase by phase.
+        mark: To be called between phases (after each epoch's training and evaluation): the peak of
+            memory is watched phase by phase.
+        closely: `with workload.closely():` is what a first step is taken in: the peak of memory is
+            watched each millisecond. Nothing that is timed belongs there.
     """
 
     model: nn.Module | None
@@ -329,6 +341,7 @@ class Workload(Struct, eq=False):
     factor: Callable[[float], float] | None = None
     measures: tuple[Measure, ...] = ()
     mark: Callable[[], None] = _nothing
+    closely: Callable[[], AbstractContextManager[object]] = nullcontext
 
 
 class Measure(Struct, frozen=True):

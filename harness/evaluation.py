@@ -34,14 +34,14 @@ def evaluate(workload: Workload, split: Split) -> Score:
     """Take loss and accuracy over a split, in evaluation mode, without gradients."""
     loss = correct = 0.0
     answers = 0
-    predict = _predict(workload)
+    predict = prediction(workload)
     with evaluating(workload):
         for outputs, batch in _answers(workload, split):
             if workload.loss is not None:
                 loss += loss_sum(workload.loss, outputs, batch)
             if predict is not None:
-                right = _right(predict(outputs), batch.targets)
-                correct, answers = correct + right.sum().item(), answers + right.numel()
+                found = right(predict(outputs), batch.targets)
+                correct, answers = correct + found.sum().item(), answers + found.numel()
     return Score(
         loss=loss / len(split) if workload.loss is not None else None,
         accuracy=correct / answers if predict is not None else None,
@@ -82,7 +82,7 @@ def why_missing(workload: Workload) -> dict[str, str]:
         absent = getattr(workload.data, name) is None
         without = f"there is no {name} split"
         reasons[f"{name}_loss"] = without if absent else "loss is none"
-        reasons[f"{name}_accuracy"] = without if absent else _why_no_accuracy(workload)
+        reasons[f"{name}_accuracy"] = without if absent else why_no_accuracy(workload)
     kind = workload.task.kind if workload.task is not None else "none"
     fit = "outputs and targets do not fit it"
     reasons["mse"] = fit if kind == "regression" else f"for regression only; the task is {kind}"
@@ -133,9 +133,20 @@ def chunks(split: Split, size: int) -> Iterator[Batch]:
 
 
 def loss_sum(loss: nn.Module, outputs: Tensor, batch: Batch) -> float:
-    """Sum a loss over the samples of a batch, whatever its reduction."""
+    """Sum a loss over the samples of a batch; a sample's is the mean over its targets.
+
+    So torch's reductions mean and sum, which sum over samples and targets alike, say the same.
+    """
     value: Tensor = loss(outputs, batch.targets)
-    return value.item() if reduction(loss) == "sum" else value.mean().item() * batch.size
+    return value.mean().item() * samples_in(reduction(loss), batch.targets, batch.size)
+
+
+def samples_in(reduction: str, targets: Tensor, size: int) -> float:
+    """Say how many samples' losses the value of a batch stands for: its size, where it is a mean.
+
+    A sum over the targets stands for one sample's worth in as many as a sample has.
+    """
+    return size / targets.numel() if reduction == "sum" else size
 
 
 def reduction(loss: nn.Module) -> str:
@@ -143,32 +154,38 @@ def reduction(loss: nn.Module) -> str:
     return str(getattr(loss, "reduction", "mean"))
 
 
-def _answers(workload: Workload, split: Split) -> Iterator[tuple[Tensor, Batch]]:
-    size = workload.protocol.batch_size
-    model = _model(workload)
-    for batch in chunks(split, len(split) if size == "full" else max(size, _SMALLEST_CHUNK)):
-        yield model(*batch.inputs), batch
-
-
-def _predict(workload: Workload) -> Callable[[Tensor], Tensor] | None:
+def prediction(workload: Workload) -> Callable[[Tensor], Tensor] | None:
     """Find what turns outputs into classes; numbers to predict have none."""
     regression = workload.task is not None and workload.task.kind == "regression"
     return None if regression else workload.predict
 
 
-def _why_no_accuracy(workload: Workload) -> str:
+def why_no_accuracy(workload: Workload) -> str:
+    """Say why there is none where `prediction` finds nothing."""
     if workload.task is not None and workload.task.kind == "regression":
         return "a regression has no accuracy"
     return "the loss does not say how to predict"
 
 
-def _right(predictions: Tensor, targets: Tensor) -> Tensor:
+def right(predictions: Tensor, targets: Tensor) -> Tensor:
+    """Say of each prediction whether it is the target.
+
+    Raises:
+        PluginError: they differ in shape, so that torch would compare each with many.
+    """
     if predictions.shape != targets.shape:
         raise PluginError(
             f"the loss's predict gave shape {tuple(predictions.shape)} for targets of shape"
             f" {tuple(targets.shape)}: they must be equal"
         )
     return predictions == targets
+
+
+def _answers(workload: Workload, split: Split) -> Iterator[tuple[Tensor, Batch]]:
+    size = workload.protocol.batch_size
+    model = _model(workload)
+    for batch in chunks(split, len(split) if size == "full" else max(size, _SMALLEST_CHUNK)):
+        yield model(*batch.inputs), batch
 
 
 def _mean(workload: Workload, split: Split, measure: nn.Module, name: str) -> float | None:

@@ -1,19 +1,12 @@
-"""What a trial takes: the process's anonymous memory at its peak, and the bytes of a model's parts.
-
-Only anonymous memory is counted: torch's own code that faults in, and data that is mapped, are not
-the model's.
-"""
+"""What the parts of a model take, counted: parameters, gradients, optimizer, activations."""
 
 from __future__ import annotations
 
 import ctypes
 import gc
-import re
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,94 +15,6 @@ from torch import Tensor, nn
 from harness.definitions import Batch, Workload
 from harness.devices import autocast, open_device, random_state_kept
 from harness.readings import Reading
-
-_FIELD = re.compile(r"^(VmHWM|RssAnon|RssFile|RssShmem):\s+(\d+) kB$", re.MULTILINE)
-_RESET_PEAK = "5"
-_SLACK = 16 * 2**20
-
-
-class HostPeak:
-    """Anonymous memory of this process at its peak, less that at the start.
-
-    Linux keeps the peak of all resident memory (VmHWM) and lets it be reset (proc(5), clear_refs).
-    A phase's anonymous peak is that peak less the file-backed and shared pages at the phase's end,
-    and at least the anonymous memory at the phase's end. Such pages hardly ever go, so the error is
-    how many were added within the phase: end a phase after the first step, in which torch's code
-    faults in; later phases add next to none.
-
-    Args:
-        proc: The folder of this process under /proc.
-        platform: As `sys.platform`.
-    """
-
-    def __init__(self, proc: Path = Path("/proc/self"), platform: str = sys.platform) -> None:
-        self._proc = proc
-        self._failure: str | None = "the peak of host memory was not watched"
-        self._start = 0
-        self._peak = 0
-        self._marked = False
-        self._linux = platform == "linux"
-
-    def start(self) -> None:
-        """Take the memory of now as the base, and watch for a peak from here on."""
-        self._marked = False
-        self._failure = (
-            None if self._linux else "the peak of anonymous memory is read on Linux only"
-        )
-        pages = self._reset()
-        if pages is not None:
-            self._start = self._peak = pages.anonymous
-
-    def mark(self) -> None:
-        """End a phase, and begin the next."""
-        if self._failure is None and (ended := self._read()) is not None:
-            self._peak = max(self._peak, ended.anonymous, ended.peak - ended.other)
-            self._marked = True
-            self._reset()
-
-    def reading(self) -> Reading:
-        """Tell the bytes over the start, up to the last mark; or why they could not be read.
-
-        Where nobody marked a phase, everything since the start is one.
-        """
-        if not self._marked:
-            self.mark()
-        if self._failure is not None:
-            return Reading(None, self._failure)
-        return Reading(self._peak - self._start)
-
-    def _reset(self) -> _Pages | None:
-        if self._failure is not None:
-            return None
-        try:
-            (self._proc / "clear_refs").write_text(_RESET_PEAK)
-        except OSError as error:
-            self._failure = f"the peak of memory cannot be reset: {error}"
-            return None
-        pages = self._read()
-        if pages is not None and pages.peak > pages.anonymous + pages.other + _SLACK:
-            self._failure = "the kernel did not reset the peak of memory (clear_refs)"
-        return pages
-
-    def _read(self) -> _Pages | None:
-        try:
-            found = dict(_FIELD.findall((self._proc / "status").read_text()))
-            sizes = {name: 1024 * int(kib) for name, kib in found.items()}
-            return _Pages(
-                sizes["VmHWM"], sizes["RssAnon"], sizes["RssFile"] + sizes.get("RssShmem", 0)
-            )
-        except (OSError, KeyError) as error:
-            self._failure = f"the peak of memory cannot be read from /proc: {error}"
-            return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Pages:
-    """Resident bytes: all at the peak; anonymous now; file-backed and shared now."""
-
-    peak: int
-    anonymous: int
-    other: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

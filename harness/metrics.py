@@ -23,6 +23,8 @@ class Meaning:
             ratio).
         scale: Whether two values are compared by difference or by ratio.
         about: Where it is taken and what it leaves out, in a sentence.
+        step: The smallest change that it can show, where that is known beforehand.
+        split: Whose samples it counts: its step is one over their number.
     """
 
     name: str
@@ -31,6 +33,8 @@ class Meaning:
     margin: float
     scale: Literal["difference", "ratio"]
     about: str
+    step: float | None = None
+    split: str | None = None
 
 
 ACCURACY_MARGIN = 0.01
@@ -40,7 +44,8 @@ MEMORY_MARGIN = 0.01
 
 
 def _accuracy(name: str, about: str) -> Meaning:
-    return Meaning(name, "1", "higher", ACCURACY_MARGIN, "difference", about)
+    split = name.removeprefix("running_").removesuffix("_accuracy")
+    return Meaning(name, "1", "higher", ACCURACY_MARGIN, "difference", about, split=split)
 
 
 def _loss(name: str, about: str) -> Meaning:
@@ -64,7 +69,11 @@ _TABLE = (
         "test_accuracy",
         "Share of test samples classified right, in evaluation mode, after the last epoch.",
     ),
-    _loss("test_loss", "Loss per test sample, in evaluation mode, after the last epoch."),
+    _loss(
+        "test_loss",
+        "Loss per test sample, in evaluation mode, after the last epoch;"
+        " the mean over a sample's targets, whatever the reduction.",
+    ),
     _accuracy("train_accuracy", "As test_accuracy, over the training split, after the epoch."),
     _loss("train_loss", "As test_loss, over the training split, after the epoch."),
     _accuracy(
@@ -77,7 +86,8 @@ _TABLE = (
     ),
     _accuracy(
         "running_train_accuracy",
-        "Mean accuracy at each step of the epoch, while the weights were changing.",
+        "Mean accuracy at each step of the epoch, while the weights were changing; taken where"
+        " the setting metrics asks for it, since it takes time from the steps.",
     ),
     _loss(
         "mse",
@@ -89,7 +99,9 @@ _TABLE = (
         "Cross-entropy on the test split, whatever the loss; classification with logits.",
     ),
     _time(
-        "time_to_target_s", "Training time, without evaluation, until the target was first reached."
+        "time_to_target_s",
+        "Time of all steps, evaluation left out, until the end of the first epoch after which"
+        " target_metric was at target, or better.",
     ),
     _speed(
         "train_samples_per_s",
@@ -116,7 +128,8 @@ _TABLE = (
         "host_peak_bytes",
         "Anonymous memory of the trial at its peak less that at the start: "
         "data mapped, model not yet built."
-        " File-backed pages are left out.",
+        " File-backed pages are left out. Watched each millisecond until the first step is over,"
+        " then epoch by epoch.",
     ),
     _memory(
         "load_peak_bytes",
@@ -193,8 +206,28 @@ _TABLE = (
 MEANINGS: Mapping[str, Meaning] = {each.name: each for each in _TABLE}
 """The metrics that are always taken, by name."""
 
+LEARNING = ("test_accuracy", "test_loss", "train_accuracy", "train_loss", "running_train_loss")
+"""Metrics that tell how well a model has learned; tables show the first that there is."""
+
 SPEED = frozenset(each.name for each in _TABLE if each.unit in {"s", "1/s"}) | {"data_wait_share"}
-"""Metrics that get no verdict where trials shared the machine."""
+"""Metrics that depend on what else the machine does: time and throughput."""
+
+MEMORY = frozenset(
+    {"host_peak_bytes", "load_peak_bytes", "device_peak_bytes", "device_reserved_bytes"}
+)
+"""Metrics of memory that was read, not counted."""
+
+GPU = frozenset(each.name for each in _TABLE if each.name.startswith("gpu_"))
+"""What NVML reads of a whole device."""
+
+LOSSES = frozenset({"test_loss", "train_loss", "validation_loss", "running_train_loss"})
+"""Metrics whose meaning is the setting `loss`."""
+
+BY_EPOCH = (
+    *(f"{split}_accuracy" for split in ("test", "train", "validation", "running_train")),
+    *(f"{split}_loss" for split in ("test", "train", "validation", "running_train")),
+)
+"""Metrics that have a figure after each epoch."""
 
 
 def base_name(metric: str) -> str:

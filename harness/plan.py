@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from harness.cases import Cases, Drawn, words
+from harness.cases import DROPPED, Cases, Drawn, words
 from harness.draft import Draft, Expected
 from harness.errors import SuiteError
 from harness.planned import Case, Expectation, Plan, Trial
@@ -13,6 +14,8 @@ from harness.record import STATUSES, trial_key
 from harness.registry import Registry
 from harness.resolve import Resolver, check_metric_name
 from harness.settings import DEFINITION_ROOTS, Named, plain, text
+
+_MOST_DROPPED = 2
 
 
 def make_plan(
@@ -58,8 +61,29 @@ def make_plan(
         trials=_trials([drawn.key for drawn in cases.drawn], planned, draft.seeds, seed),
         expectations=expectations,
         margins=dict(draft.margins),
-        notes=tuple(cases.notes),
+        notes=tuple(_folded(cases.notes)),
+        base=_base(cases),
     )
+
+
+def _folded(notes: Sequence[str]) -> Iterator[str]:
+    """Tell in one note what was dropped, where that is much."""
+    dropped = [each for each in notes if each.endswith(DROPPED)]
+    if len(dropped) <= _MOST_DROPPED:
+        yield from notes
+        return
+    yield from (each for each in notes if each not in dropped)
+    told = "; ".join(each.removesuffix(DROPPED) for each in dropped)
+    yield f"dropped, {len(dropped)} parts of the suite that match nothing now: {told}"
+
+
+def _base(cases: Cases) -> dict[str, str]:
+    applied = {address for drawn in cases.drawn for address in drawn.resolved.settings}
+    return {
+        address: text(level)
+        for address, level in cases.draft.base.items()
+        if address in applied and address not in cases.factors
+    }
 
 
 def _baselines(cases: Cases) -> list[int | None]:
@@ -113,6 +137,10 @@ def _expectation(cases: Cases, expected: Expected) -> list[Expectation]:
     if expect.status is not None and expect.status not in STATUSES:
         raise SuiteError(f"{where}: status {expect.status!r} is none of {', '.join(STATUSES)}")
     matched = cases.matching(expected.where)
+    last = _last_epoch(cases, matched)
+    if expect.epoch is not None and expect.epoch > last:
+        cases.forgive(f"expect: {_sentence(expected)}: training ends after epoch {last:g}")
+        return []
     others: dict[str, tuple[int, ...]] = {}
     for claim, pattern in (("better_than", expected.better_than), ("same_as", expected.same_as)):
         if pattern is not None:
@@ -136,6 +164,13 @@ def _expectation(cases: Cases, expected: Expected) -> list[Expectation]:
             **others,
         )
     ]
+
+
+def _last_epoch(cases: Cases, places: Sequence[int]) -> float:
+    """Find the last epoch that all of these cases have; other procedures count what they like."""
+    chosen = [cases.drawn[each].resolved.settings for each in places]
+    epochs = [each["epochs"] for each in chosen if each["procedure"] == "train"]
+    return min((each for each in epochs if isinstance(each, int)), default=math.inf)
 
 
 def _sentence(expected: Expected) -> str:

@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import msgspec
 
-from harness.definitions import Dataset, Model, Protocol, Task
+from harness.definitions import Dataset, Loss, Metric, Model, Protocol, Task
 from harness.errors import SettingError, SuiteError, same_name, what_would_work
-from harness.metrics import MEANINGS, base_name
+from harness.metrics import BY_EPOCH, MEANINGS, base_name
 from harness.options import Option, Schema
 from harness.registry import Entry, Registry
 from harness.settings import (
@@ -27,6 +27,7 @@ from harness.settings import (
     split_name,
     text,
 )
+from harness.target import usual_metric
 
 MAY_BE_NONE = ("model", "dataset", "optimizer", "loss")
 DEFAULT_LEVELS: Mapping[str, Level] = {
@@ -104,8 +105,9 @@ class Resolver:
         for root in DEFINITION_ROOTS:
             settings |= parts[root].settings
         settings |= self._protocol(base, assignment)
+        settings["target_metric"] = self._target_metric(settings, task)
         applied = frozenset(each for part in parts.values() for each in part.applied)
-        refused = self._refusal(parts["model"], parts["dataset"], task)
+        refused = self._refusal(parts, "model", task) or self._refusal(parts, "loss", task)
         return Resolved(settings=settings, applied=applied, refused=refused)
 
     def _part(
@@ -189,18 +191,48 @@ class Resolver:
             self._tasks[key] = task
         return self._tasks[key]
 
-    def _refusal(self, model: _Part, dataset: _Part, task: Task | None) -> str | None:
-        if model.entry is None:
+    def _refusal(self, parts: Mapping[str, _Part], root: str, task: Task | None) -> str | None:
+        """Ask a model or a loss why it cannot have the task."""
+        entry, settings = parts[root].entry, parts[root].settings
+        if entry is None or task is None:
             return None
-        definition = cast(Model, model.entry.definition)
-        if task is None or definition.accepts is None:
+        accepts = cast(Model | Loss, entry.definition).accepts
+        if accepts is None:
             return None
-        key = repr((model.settings, dataset.settings))
+        key = repr((settings, parts["dataset"].settings))
         if key not in self._refusals:
-            options = typed_options(model.entry, model.settings, "model")
-            reason = model.entry.call(definition.accepts, task, **options)
+            reason = entry.call(accepts, task, **typed_options(entry, settings, root))
             self._refusals[key] = None if reason is None else str(reason)
         return self._refusals[key]
+
+    def _target_metric(self, settings: Mapping[str, Value], task: Task | None) -> str | None:
+        """Name the metric that a target is about; None where there is none.
+
+        Raises:
+            SettingError: it has no figure after each epoch.
+        """
+        given = cast(str | None, settings["target_metric"])
+        if given is not None:
+            self._check_by_epoch(given, cast(tuple[str, ...], settings["metrics"]))
+        elif settings["target"] is not None:
+            return usual_metric("" if task is None else task.kind)
+        return given
+
+    def _check_by_epoch(self, metric: str, taken: tuple[str, ...]) -> None:
+        base = base_name(metric)
+        own = [
+            name
+            for name in self.registry.names("metric")
+            if cast(Metric, self.registry.find("metric", name).definition).when == "epoch"
+        ]
+        if base not in {*BY_EPOCH, *own}:
+            raise SettingError(
+                f"target_metric={metric} has no figure after each epoch"
+                f"{what_would_work(metric, [*BY_EPOCH, *own])}"
+            )
+        asked = base in own or base == "running_train_accuracy"
+        if asked and base not in {each.partition("[")[0] for each in taken}:
+            raise SettingError(f"target_metric={metric} is not taken: give metrics={base}")
 
     def _protocol(
         self, base: Mapping[str, Level], assignment: Mapping[str, Level]
@@ -303,7 +335,7 @@ def default_of(registry: Registry, settings: Mapping[str, Any], address: str) ->
     if address == "metrics":
         return ()
     schema = PROTOCOL
-    if option:
+    if option and root in DEFINITION_ROOTS:
         schema = registry.find(DEFINITION_ROOTS[root], str(settings[root])).schema
     known = schema.options.get(option or address)
     if known is None or known.required:

@@ -15,8 +15,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import force_setattr
@@ -46,6 +46,8 @@ PROTOCOL_ROOTS = (
     "timeout_s",
     "memory_limit",
     "metrics",
+    "target",
+    "target_metric",
 )
 """The addresses that say how to train and measure."""
 
@@ -55,6 +57,11 @@ AS_BUILT = "as_built"
 
 Level: TypeAlias = "None | bool | int | float | str | tuple[Level, ...] | Named | Globs"
 Value: TypeAlias = "None | bool | int | float | str | tuple[Value, ...]"
+
+_T = TypeVar("_T")
+
+DEEPEST = 32
+"""How deep lists, names with options and tables of globs may stand in each other."""
 
 _WORD = re.compile(r"[^\s,=\[\]{}\"\x00-\x1f\x7f]+")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -109,11 +116,12 @@ def parse_level(text: str) -> Level:
     return levels[0]
 
 
-def level_of(value: object) -> Level:
+def level_of(value: object, depth: int = 0) -> Level:
     """Make a level of what TOML or Python hands over: lists become tuples, tables globs.
 
     Raises:
-        LevelError: a text is no level, a number is not finite, or the type has no level.
+        LevelError: a text is no level, a number is not finite, the type has no level, or lists in
+            lists go on for ever.
     """
     if isinstance(value, str):
         return parse_level(value)
@@ -121,10 +129,12 @@ def level_of(value: object) -> Level:
         return value
     if isinstance(value, int | float):
         return _number(value, repr(value))
+    if depth >= DEEPEST:
+        raise LevelError(f"a level is nested deeper than {DEEPEST}")
     if isinstance(value, list | tuple):
-        return tuple(level_of(each) for each in value)
+        return tuple(level_of(each, depth + 1) for each in value)
     if isinstance(value, Mapping):
-        return Globs(tuple((str(glob), level_of(each)) for glob, each in value.items()))
+        return Globs(tuple((str(glob), level_of(each, depth + 1)) for glob, each in value.items()))
     raise LevelError(f"{value!r} is no level: a {type(value).__name__} has no place in settings")
 
 
@@ -242,12 +252,13 @@ class _Reader:
     def __init__(self, source: str) -> None:
         self.source = source
         self.place = 0
+        self.depth = 0
 
     def level(self) -> Level:
         if self.take("["):
-            return self._list()
+            return self._inside(self._list)
         if self.take("{"):
-            return Globs(self._pairs("}", "GLOB=LEVEL"))
+            return Globs(self._inside(lambda: self._pairs("}", "GLOB=LEVEL")))
         quoted = self._match(_STRING)
         if quoted is not None:
             return self._unquote(quoted)
@@ -255,7 +266,8 @@ class _Reader:
         if word is None:
             raise self._wrong("a level")
         if self.take("["):
-            return join_name(word, dict(self._pairs("]", "OPTION=LEVEL")))
+            options = self._inside(lambda: self._pairs("]", "OPTION=LEVEL"))
+            return join_name(word, dict(options))
         return _bare(word)
 
     def take(self, sign: str) -> bool:
@@ -268,6 +280,14 @@ class _Reader:
         self._skip()
         if self.place < len(self.source):
             raise self._wrong("a comma or the end")
+
+    def _inside(self, read: Callable[[], _T]) -> _T:
+        if self.depth >= DEEPEST:
+            raise LevelError(f"a level is nested deeper than {DEEPEST}")
+        self.depth += 1
+        found = read()
+        self.depth -= 1
+        return found
 
     def _list(self) -> tuple[Level, ...]:
         if self.take("]"):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import chain, islice
 from time import perf_counter
@@ -23,46 +24,56 @@ from torch import Tensor
 from harness.clock import Window, warm_steps
 from harness.definitions import Batch, Split, Workload
 from harness.devices import Device, autocast
-from harness.evaluation import reduction
+from harness.evaluation import prediction, reduction, samples_in
+from harness.running import Losses, NotFinite, Running, Tally
 from harness.seeding import derive
+
+RUNNING_ACCURACY = "running_train_accuracy"
+"""The metric that is taken where it is asked for: it costs some percent of a small step."""
 
 _Step: TypeAlias = Callable[[tuple[Tensor, ...], Tensor, int], tuple[Tensor, int]]
 """From inputs, targets and their number to the loss and the samples taken."""
 
 
-class NotFinite(Exception):
-    """The loss of a step, counted from 1 in its epoch, is not a finite number."""
-
-    def __init__(self, step: int, loss: float) -> None:
-        super().__init__(f"loss is {loss} in step {step}")
-        self.step = step
-        self.loss = loss
-
-
 class Loop:
-    """Steps through the training split in the trial's order; keeps the window of steady steps."""
+    """Steps through the training split in the trial's order; keeps the window of steady steps.
 
-    def __init__(self, workload: Workload, split: Split, device: Device) -> None:
+    Attributes:
+        window: The steady steps.
+        trained_s: Time of all steps of epochs, the first ones too, evaluation left out.
+    """
+
+    def __init__(
+        self,
+        workload: Workload,
+        split: Split,
+        device: Device,
+        now: Callable[[], float] = perf_counter,
+    ) -> None:
         size = workload.protocol.batch_size
         self._size = len(split) if size == "full" else size
         self.steps_per_epoch = -(-len(split) // self._size)
         self.planned = self.steps_per_epoch * workload.protocol.epochs
         self.window = Window()
-        self._split = split
+        self.trained_s = 0.0
+        self._samples = len(split)
+        self._gather = _gathering(split)
         self._device = device
+        self._now = now
         self._clock = device.step_clock()
         self._order = torch.Generator().manual_seed(derive(workload.seed, "order"))
         self._summed = _is_summed(workload)
         self._parts = _parts(workload)
-        self._step = _unusual_step(workload)
+        self._tally = _tally(workload)
+        self._step = _unusual_step(workload, self._tally)
         self._prepare = _preparation(workload, self.planned)
-        self._queued = None if device.on_host else _Queued(workload, self.steps_per_epoch)
+        self._queued = None if device.on_host else Losses(workload, self.steps_per_epoch)
         self._heeded = True
         self._warm = warm_steps(self.planned)
         self._taken = 0
 
-    def epoch(self, after_first: Callable[[], None]) -> float:
-        """Step through the data once; give the mean loss on the way, per sample.
+    def epoch(self, closely: Callable[[], AbstractContextManager[object]]) -> Running:
+        """Step through the data once; the very first step is taken within `closely()`.
 
         Raises:
             NotFinite: a step's loss is not finite.
@@ -70,30 +81,35 @@ class Loop:
         batches = self._batches()
         sections = []
         if self._taken == 0:
-            sections.append(self._run(islice(batches, 1)))
-            after_first()
+            with closely():
+                sections.append(self._run(islice(batches, 1)))
         if self._taken < self._warm:
             sections.append(self._run(islice(batches, self._warm - self._taken)))
         sections.append(self._run_steady(batches))
         loss = sum(each.loss for each in sections)
         if self._queued is not None:
-            loss = self._queued.close(self._summed)
-        return loss / sum(each.samples for each in sections)
+            loss = self._queued.close()
+        self.trained_s += sum(each.elapsed_s for each in sections)
+        return Running(
+            loss=loss / sum(each.samples for each in sections),
+            accuracy=None if self._tally is None else self._tally.share(),
+        )
 
     def go_on(self, timed_s: float) -> None:
         """Step on, whatever the loss, until the window is that long."""
         self._heeded = False
         while self.window.elapsed_s < timed_s:
-            self._run_steady(self._batches(), perf_counter() + timed_s - self.window.elapsed_s)
-            if self._queued is not None:
-                self._queued.forget()
+            self._run_steady(self._batches(), self._now() + timed_s - self.window.elapsed_s)
+            for each in (self._queued, self._tally):
+                if each is not None:
+                    each.forget()
 
     def _batches(self) -> Iterator[Tensor]:
         """Give the next epoch's batches; their order is drawn when the first is asked for."""
         return chain.from_iterable(self._orders())
 
     def _orders(self) -> Iterator[tuple[Tensor, ...]]:
-        order = torch.randperm(len(self._split), generator=self._order)
+        order = torch.randperm(self._samples, generator=self._order)
         yield torch.split(order.to(self._device.place), self._size)
 
     def _run_steady(self, batches: Iterator[Tensor], deadline: float = math.inf) -> _Section:
@@ -107,12 +123,11 @@ class Loop:
 
         Long, and written out: each call more per step costs half a percent of a small step.
         """
-        now, mark = perf_counter, self._clock.marker()
+        now, mark = self._now, self._clock.marker()
         forward, loss_of, clear, update = self._parts
-        step, prepare, queued = self._step, self._prepare, self._queued
+        step, prepare, queued, tally = self._step, self._prepare, self._queued, self._tally
         summed, heeded, before = self._summed, self._heeded, self._taken % self.steps_per_epoch
-        tensors, targets, collate = self._split.inputs, self._split.targets, self._split.collate
-        alone = tensors[0] if len(tensors) == 1 else None
+        gather = self._gather
         steps = samples = 0
         total = waited_s = 0.0
         self._device.synchronize()
@@ -125,33 +140,31 @@ class Loop:
             index = next(batches, None)
             if index is None:
                 break
-            if alone is not None:
-                inputs: tuple[Tensor, ...] = (alone.index_select(0, index),)
-            else:
-                inputs = tuple([each.index_select(0, index) for each in tensors])
-            wanted = targets.index_select(0, index)
-            if collate is not None:
-                inputs, wanted = collate(inputs, wanted)
+            inputs, wanted = gather(index)
             waited_s += now() - started
             size = index.numel()
             if prepare is not None:
                 prepare(size)
             if step is None:
                 clear()
-                loss = loss_of(forward(*inputs), wanted)
+                outputs = forward(*inputs)
+                loss = loss_of(outputs, wanted)
                 loss.backward()
                 update()
+                if tally is not None:
+                    tally.count(outputs, wanted)
             else:
                 loss, size = step(inputs, wanted, size)
             steps += 1
             samples += size
+            weight = samples_in("sum", wanted, size) if summed else size
             if queued is not None:
-                queued.keep(loss, size)
+                queued.keep(loss, weight)
                 continue
             value = loss.item()
             if value - value != 0 and heeded:  # true of nan and infinities alone, without a call
                 raise NotFinite(before + steps, value)
-            total += value if summed else value * size
+            total += value * weight
         self._device.synchronize()
         elapsed_s = now() - began
         self._taken += steps
@@ -169,43 +182,29 @@ class _Section:
     loss: float
 
 
-class _Queued:
-    """Leaves an epoch's losses on the device and looks when it is over: nothing waits before."""
+def _gathering(split: Split) -> Callable[[Tensor], tuple[tuple[Tensor, ...], Tensor]]:
+    """Bind what gets a batch by the places of its samples."""
+    tensors, targets, collate = split.inputs, split.targets, split.collate
 
-    def __init__(self, workload: Workload, most: int) -> None:
-        double = workload.protocol.precision == "float64"
-        dtype = torch.float64 if double else torch.float32
-        self._values = torch.empty(most, device=workload.device, dtype=dtype)
-        self._counts = array("q")
+    def gather(index: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        inputs = tuple([each.index_select(0, index) for each in tensors])
+        return inputs, targets.index_select(0, index)
 
-    def forget(self) -> None:
-        """Begin anew."""
-        self._counts = array("q")
-
-    def keep(self, loss: Tensor, count: int) -> None:
-        """Queue a copy of the loss of a step over so many samples."""
-        self._values[len(self._counts)].copy_(loss.detach())
-        self._counts.append(count)
-
-    def close(self, summed: bool) -> float:
-        """Sum the losses over the samples, and begin anew.
-
-        Raises:
-            NotFinite: one of them is not finite; the first.
-        """
-        values, counts = self._values[: len(self._counts)].tolist(), self._counts
-        self.forget()
-        for step, value in enumerate(values, start=1):
-            if not math.isfinite(value):
-                raise NotFinite(step, value)
-        return math.fsum(
-            value if summed else value * count for value, count in zip(values, counts, strict=True)
-        )
+    if collate is None:
+        return gather
+    return lambda index: collate(*gather(index))
 
 
 def _is_summed(workload: Workload) -> bool:
     """Say whether a step's loss is a sum over its samples; a model's own step gives the mean."""
     return workload.step is None and workload.loss is not None and reduction(workload.loss) == "sum"
+
+
+def _tally(workload: Workload) -> Tally | None:
+    """Bind what counts right predictions, where the setting `metrics` asks for it."""
+    predict = prediction(workload)
+    asked = RUNNING_ACCURACY in workload.protocol.metrics and workload.step is None
+    return Tally(predict) if asked and predict is not None else None
 
 
 def _parts(workload: Workload) -> tuple[Callable[..., Any], ...]:
@@ -223,13 +222,13 @@ def _no_part() -> None:
     raise AssertionError("a model with its own step needs no optimizer and no loss")
 
 
-def _unusual_step(workload: Workload) -> _Step | None:
+def _unusual_step(workload: Workload, tally: Tally | None) -> _Step | None:
     """Bind the model's own step, or one with its own cast or mean; None for the usual one."""
     if workload.step is not None:
         return _own_step(workload)
     unreduced = workload.loss is not None and reduction(workload.loss) == "none"
     if unreduced or workload.protocol.precision == "bfloat16":
-        return _cast_step(workload, unreduced)
+        return _cast_step(workload, unreduced, tally)
     return None
 
 
@@ -245,17 +244,20 @@ def _own_step(workload: Workload) -> _Step:
     return step
 
 
-def _cast_step(workload: Workload, unreduced: bool) -> _Step:
+def _cast_step(workload: Workload, unreduced: bool, tally: Tally | None) -> _Step:
     forward, loss_of, clear, update = _parts(workload)
     place, precision = workload.device, workload.protocol.precision
 
     def step(inputs: tuple[Tensor, ...], targets: Tensor, size: int) -> tuple[Tensor, int]:
         clear()
         with autocast(place, precision):
-            loss = loss_of(forward(*inputs), targets)
+            outputs = forward(*inputs)
+            loss = loss_of(outputs, targets)
         loss = loss.mean() if unreduced else loss
         loss.backward()
         update()
+        if tally is not None:
+            tally.count(outputs, targets)
         return loss, size
 
     return step

@@ -8,14 +8,14 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from msgspec import Struct
 
 from harness.metrics import MEANINGS, Meaning, base_name
 from harness.planned import Case, Plan, Trial
-from harness.record import STATUSES, Record
+from harness.record import FAILED, STATUSES, Record
 from harness.statistics import Interval, mean_of, summary
 from harness.store import last_attempts, no_collection
 
@@ -49,6 +49,9 @@ class CaseSummary:
     Args:
         case: Its settings and levels.
         planned: How many trials were planned.
+        failed: How many of its seeds failed: a trial ended neither ok nor skipped nor unsupported.
+        shared: Whether a trial shared the machine with another of the run.
+        sizes: The fewest samples that a trial had, by split.
         statuses: How many of them ended how; only those that occur.
         reasons: Why trials did not end ok, `STATUS: REASON`, and how many of them.
         metrics: Every metric of the run, by name.
@@ -56,6 +59,9 @@ class CaseSummary:
 
     case: Case
     planned: int
+    failed: int = 0
+    shared: bool = False
+    sizes: Mapping[str, int] = field(default_factory=dict)
     statuses: Mapping[str, int]
     reasons: Mapping[str, int]
     metrics: Mapping[str, MetricSummary]
@@ -145,10 +151,21 @@ def _case_summary(
     return CaseSummary(
         case=case,
         planned=len(found),
+        failed=len({trial.seed for trial, each in found if each and each.status in FAILED}),
+        shared=any(each.shared for each in records),
+        sizes=_fewest(records),
         statuses={each: counts[each] for each in STATUSES if counts[each]},
         reasons=_reasons(case, records),
         metrics={name: _metric_summary(meaning, figures) for name, meaning in known.items()},
     )
+
+
+def _fewest(records: Sequence[Record]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for record in records:
+        for split, size in record.sizes.items():
+            found[split] = min(size, found.get(split, size))
+    return found
 
 
 def _over_folds(folds: Sequence[_Figures], known: Iterable[str]) -> _Figures:

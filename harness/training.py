@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from time import perf_counter
 from typing import TypeAlias
 
@@ -17,11 +18,21 @@ from harness.clock import FEWEST_STEADY
 from harness.definitions import Batch, Data, Findings, Trained, Workload
 from harness.devices import Device, open_device
 from harness.errors import SettingError
-from harness.evaluation import chunks, evaluating, scores, take, task_metrics, why_missing
-from harness.memory import HostPeak
-from harness.metrics import MEANINGS
+from harness.evaluation import (
+    chunks,
+    evaluating,
+    prediction,
+    scores,
+    take,
+    task_metrics,
+    why_missing,
+    why_no_accuracy,
+)
+from harness.metrics import MEANINGS, base_name
+from harness.running import NotFinite
 from harness.seeding import derive
-from harness.stepping import Loop, NotFinite
+from harness.stepping import RUNNING_ACCURACY, Loop
+from harness.target import Target, usual_metric
 
 Curves: TypeAlias = dict[str, list[float | None]]
 
@@ -47,7 +58,7 @@ class Diverged(Exception):
         self.curves = curves
 
 
-def train(workload: Workload, *, memory: HostPeak | None = None) -> Findings:
+def train(workload: Workload, *, now: Callable[[], float] = perf_counter) -> Findings:
     """Train for the protocol's epochs, evaluate after each, and measure the steady steps' speed.
 
     Metrics and curves are taken before the steps that `timed_s` adds: those change the weights and
@@ -55,40 +66,47 @@ def train(workload: Workload, *, memory: HostPeak | None = None) -> Findings:
 
     Args:
         workload: With its model in training mode.
-        memory: Told after the first step and after each epoch's training and evaluation, in place
-            of the workload's `mark`.
+        now: The clock of steps, in seconds.
 
     Raises:
         Diverged: a loss of a step, or that over the training split after an epoch, is not finite.
         SettingError: there is nothing to train, or nothing to train it with.
     """
     data = _trainable(workload)
-    mark = workload.mark if memory is None else memory.mark
     torch.manual_seed(derive(workload.seed, "dropout"))
-    loop = Loop(workload, data.train, open_device(str(workload.device)))
+    loop = Loop(workload, data.train, open_device(str(workload.device)), now)
+    target = _target(workload)
     curves: Curves = {}
     found: dict[str, float | None] = {}
     for epoch in range(1, workload.protocol.epochs + 1):
-        running = _epoch(loop, epoch, curves, mark)
-        mark()
-        found = {"running_train_loss": running, **_after_epoch(workload, epoch, curves)}
+        running = _epoch(loop, epoch, curves, workload.closely)
+        workload.mark()
+        found = running | _after_epoch(workload, epoch, curves)
         _stop_if_diverged(found, epoch, loop.steps_per_epoch, curves)
         _extend(curves, found, epoch)
-        mark()
+        target.look(_finite(found.get(target.metric)), loop.trained_s)
+        workload.mark()
     found |= task_metrics(workload) | _measured(workload, "end", curves, workload.protocol.epochs)
+    found["time_to_target_s"] = target.reached_s
     loop.go_on(workload.protocol.timed_s)
     found |= loop.window.figures() or {}
-    return _findings(found, curves, _why_not_trained(workload, loop))
+    return _findings(found, curves, _why_not_trained(workload, loop, target))
 
 
-def infer(workload: Workload) -> Findings:
-    """Evaluate the model as it is, and measure its forward pass; nothing is trained."""
+def infer(workload: Workload, *, now: Callable[[], float] = perf_counter) -> Findings:
+    """Evaluate the model as it is, and measure its forward pass; nothing is trained.
+
+    Args:
+        workload: With its model; an optimizer and a loss are not needed.
+        now: The clock of the forward pass, in seconds.
+    """
     if workload.model is None or workload.data is None:
         raise SettingError("procedure infer needs a model and a dataset")
-    found: dict[str, float | None] = scores(workload) | task_metrics(workload)
+    with workload.closely():
+        found: dict[str, float | None] = scores(workload) | task_metrics(workload)
     for when in ("epoch", "end"):
         found |= _measured(workload, when, {}, 0)
-    found["infer_samples_per_s"] = _inference_rate(workload, workload.data)
+    found["infer_samples_per_s"] = _inference_rate(workload, workload.data, now)
     return _findings(found, {}, why_missing(workload) | _untrained())
 
 
@@ -102,9 +120,24 @@ def _trainable(workload: Workload) -> Data:
     return workload.data
 
 
-def _epoch(loop: Loop, epoch: int, curves: Curves, after_first: Callable[[], None]) -> float:
+def _target(workload: Workload) -> Target:
+    kind = workload.task.kind if workload.task is not None else ""
+    metric = workload.protocol.target_metric or usual_metric(kind)
+    base = base_name(metric)
+    own = {each.metric.name: each.metric.direction for each in workload.measures}
+    direction = MEANINGS[base].direction if base in MEANINGS else own.get(base, "higher")
+    return Target(metric=metric, wanted=workload.protocol.target, direction=direction)
+
+
+def _epoch(
+    loop: Loop,
+    epoch: int,
+    curves: Curves,
+    closely: Callable[[], AbstractContextManager[object]],
+) -> dict[str, float | None]:
     try:
-        return loop.epoch(after_first)
+        running = loop.epoch(closely)
+        return {"running_train_loss": running.loss, RUNNING_ACCURACY: running.accuracy}
     except NotFinite as found:
         text = f"loss is {found.loss} in epoch {epoch}, step {found.step}"
         raise Diverged(epoch, found.step, curves, text) from None
@@ -192,16 +225,24 @@ def _ours() -> list[str]:
 _SPEED = ("train_samples_per_s", "step_p50_s", "step_p95_s", "data_wait_share")
 
 
-def _why_not_trained(workload: Workload, loop: Loop) -> dict[str, str]:
+def _why_not_trained(workload: Workload, loop: Loop, target: Target) -> dict[str, str]:
     steady = len(loop.window.steps_s)
     few = f"{steady} steady steps of {loop.planned}: fewer than {FEWEST_STEADY}"
-    return {
+    reasons = {
         **why_missing(workload),
         **dict.fromkeys(_SPEED, few),
-        "running_train_accuracy": "it would take its time from the steps; see train_accuracy",
-        "time_to_target_s": "no target is set",
+        RUNNING_ACCURACY: _why_no_running_accuracy(workload),
         "infer_samples_per_s": "only procedure infer measures it",
     }
+    return {**reasons, "time_to_target_s": target.why_not(reasons)}
+
+
+def _why_no_running_accuracy(workload: Workload) -> str:
+    if prediction(workload) is None:
+        return why_no_accuracy(workload)
+    if workload.step is not None:
+        return "the model's own step keeps its outputs to itself"
+    return f"it takes time from the steps: metrics={RUNNING_ACCURACY} asks for it"
 
 
 def _untrained() -> dict[str, str]:
@@ -209,7 +250,7 @@ def _untrained() -> dict[str, str]:
     return dict.fromkeys(names, "procedure infer trains nothing")
 
 
-def _inference_rate(workload: Workload, data: Data) -> float:
+def _inference_rate(workload: Workload, data: Data, now: Callable[[], float]) -> float:
     """Measure samples by time of the forward pass, over the test or else the training split."""
     split = data.test or data.train
     size = workload.protocol.batch_size
@@ -217,24 +258,28 @@ def _inference_rate(workload: Workload, data: Data) -> float:
     window_s = max(workload.protocol.timed_s, SHORTEST_INFERENCE_S)
     device = open_device(str(workload.device))
     with evaluating(workload), torch.inference_mode():
-        _forward_for(workload, batches, device, window_s / 5)
-        samples, elapsed_s = _forward_for(workload, batches, device, window_s)
+        _forward_for(workload, batches, device, window_s / 5, now)
+        samples, elapsed_s = _forward_for(workload, batches, device, window_s, now)
     return samples / elapsed_s
 
 
 def _forward_for(
-    workload: Workload, batches: Sequence[Batch], device: Device, window_s: float
+    workload: Workload,
+    batches: Sequence[Batch],
+    device: Device,
+    window_s: float,
+    now: Callable[[], float],
 ) -> tuple[int, float]:
     """Pass the batches forward, again and again, until the time is over; at least one."""
     model = workload.model
     assert model is not None
     samples = position = 0
     device.synchronize()
-    began = perf_counter()
-    while not samples or perf_counter() - began < window_s:
+    began = now()
+    while not samples or now() - began < window_s:
         batch = batches[position % len(batches)]
         model(*batch.inputs)
         samples += batch.size
         position += 1
     device.synchronize()
-    return samples, perf_counter() - began
+    return samples, now() - began

@@ -1,44 +1,87 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import accuracy_score, log_loss, mean_squared_error
+from sklearn.metrics import accuracy_score, log_loss, mean_absolute_error, mean_squared_error
 from torch import Tensor, nn
 
 from harness.definitions import Data, Measure, Metric, Protocol, Split, Task, Trained, Workload
 from harness.errors import PluginError, SettingError
-from harness.evaluation import chunks, evaluate, scores, take, task_metrics, why_missing
+from harness.evaluation import SPLITS, chunks, evaluate, scores, take, task_metrics, why_missing
 
 N, FEATURES, CLASSES = 700, 5, 4
 
 
-def test_accuracy_and_loss_are_those_of_scikit_learn() -> None:
+@pytest.mark.parametrize("name", SPLITS)
+def test_accuracy_and_loss_are_those_of_scikit_learn(name: str, holds: Any) -> None:
     workload = classification()
-    split = the_split(workload)
+    workload.data = Data(*(drawn(seed) for seed in range(3)))
 
-    score = evaluate(workload, split)
+    found = scores(workload) | task_metrics(workload)
 
-    outputs = the_model(workload)(*split.inputs).detach()
-    shares = outputs.double().softmax(1).numpy()
-    assert score.accuracy == accuracy_score(split.targets, shares.argmax(1))
-    assert score.loss == pytest.approx(log_loss(split.targets, shares), rel=1e-6)
-    assert task_metrics(workload)["cross_entropy"] == pytest.approx(score.loss, rel=1e-6)
+    split = getattr(workload.data, name)
+    shares = the_model(workload)(*split.inputs).detach().double().softmax(1).numpy()
+    loss = log_loss(split.targets, shares)
+    right = accuracy_score(split.targets, shares.argmax(1))
+    holds(f"{name}_accuracy", "scikit-learn's accuracy_score", found[f"{name}_accuracy"], right)
+    holds(f"{name}_loss", "scikit-learn's log_loss", found[f"{name}_loss"], loss, within=1e-6)
+    if name == "test":
+        against = "scikit-learn's log_loss"
+        holds("cross_entropy", against, found["cross_entropy"], loss, within=1e-6)
 
 
-def test_the_mean_squared_error_is_scikit_learn_s_whatever_the_loss() -> None:
+def test_the_mean_squared_error_is_scikit_learn_s_whatever_the_loss(holds: Any) -> None:
     workload = regression(nn.L1Loss())
     split = the_split(workload)
 
-    found = task_metrics(workload)
+    found = task_metrics(workload)["mse"]
 
     outputs = the_model(workload)(*split.inputs).detach()
-    assert found["mse"] == pytest.approx(mean_squared_error(split.targets, outputs), rel=1e-6)
+    error = mean_squared_error(split.targets, outputs)
+    holds("mse", "scikit-learn's mean_squared_error", found, error, within=1e-6)
 
 
-def test_binary_accuracy_compares_what_predict_gives() -> None:
+def mean_log_loss(targets: Tensor, outputs: Tensor) -> float:
+    """Take the mean of the outputs' log losses, each by scikit-learn."""
+    shares = outputs.double().sigmoid()
+    return float(np.mean([log_loss(targets[:, i], shares[:, i]) for i in range(targets.shape[1])]))
+
+
+def half_squared(targets: Tensor, outputs: Tensor) -> float:
+    return float(mean_squared_error(targets, outputs)) / 2
+
+
+LOSSES: dict[str, tuple[Callable[..., nn.Module], Callable[[Tensor, Tensor], float]]] = {
+    "mean_squared_error": (nn.MSELoss, mean_squared_error),
+    "mean_absolute_error": (nn.L1Loss, mean_absolute_error),
+    "mean_squared_error, halved": (partial(nn.HuberLoss, delta=1e6), half_squared),
+    "log_loss, its mean over the outputs": (nn.BCEWithLogitsLoss, mean_log_loss),
+}
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_loss_of_several_outputs_is_their_mean_whatever_the_reduction(
+    name: str, reduction: str, holds: Any
+) -> None:
+    build, independent = LOSSES[name]
+    workload = regression(build(reduction=reduction))
+    split = the_split(workload)
+    workload.data = Data(train=Split(split.inputs, (split.targets > 0).float()))
+
+    found = evaluate(workload, the_split(workload)).loss
+
+    outputs = the_model(workload)(*split.inputs).detach()
+    expected = independent(the_split(workload).targets, outputs)
+    holds("train_loss", f"scikit-learn's {name}", found, expected, within=1e-6)
+
+
+def test_binary_accuracy_compares_what_predict_gives(holds: Any) -> None:
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(N, FEATURES, generator=generator)
     split = Split((inputs,), (inputs.sum(1, keepdim=True) > 0).float())
@@ -54,8 +97,11 @@ def test_binary_accuracy_compares_what_predict_gives() -> None:
 
     score = evaluate(workload, split)
 
-    predicted = (the_model(workload)(inputs) > 0).float()
-    assert score.accuracy == accuracy_score(split.targets, predicted)
+    outputs = the_model(workload)(inputs).detach()
+    right = accuracy_score(split.targets, (outputs > 0).float())
+    loss = log_loss(split.targets, outputs.double().sigmoid())
+    holds("train_accuracy", "scikit-learn's accuracy_score", score.accuracy, right)
+    holds("train_loss", "scikit-learn's log_loss", score.loss, loss, within=1e-6)
     assert why_missing(workload)["cross_entropy"] == "for classification only; the task is binary"
 
 
@@ -205,9 +251,14 @@ def made_trained() -> Trained:
     return Trained(None, None, None, None, torch.device("cpu"), None, curves={}, epoch=1)
 
 
+def drawn(seed: int) -> Split:
+    """Draw inputs, and classes that they say nothing of."""
+    torch.manual_seed(seed)
+    return Split((torch.randn(N, FEATURES),), torch.randint(CLASSES, (N,)))
+
+
 def classification(batch_size: Any = 32) -> Workload:
-    torch.manual_seed(0)
-    split = Split((torch.randn(N, FEATURES),), torch.randint(CLASSES, (N,)))
+    split = drawn(0)
     return Workload(
         nn.Linear(FEATURES, CLASSES),
         None,

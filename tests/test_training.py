@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -133,29 +133,60 @@ def test_few_steps_have_no_speed_and_the_reason_counts_them() -> None:
     assert found.missing["step_p50_s"] == "16 steady steps of 20: fewer than 20"
 
 
-def test_figures_of_speed_agree_with_each_other() -> None:
-    found = train(make_workload(mlp(), epochs=30, batch_size=10))
+def test_speed_is_told_by_the_clock_that_is_given() -> None:
+    clock = Clock()
 
-    rate, middle, late = (found.metrics[name] for name in SPEED[:3])
-    assert rate is not None
-    assert middle is not None
-    assert late is not None
-    assert 0 < middle <= late
-    assert 0.2 < rate * middle / 10 < 5
-
-
-def test_waiting_for_data_is_seen() -> None:
     def slow(inputs: tuple[Tensor, ...], targets: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
-        time.sleep(0.01)
+        clock.now_s += 1
         return inputs, targets
 
-    plain = samples()
-    split = Split(plain.inputs, plain.targets, slow)
-    found = train(make_workload(mlp(), data=Data(train=split), epochs=7, batch_size=32))
+    class Computing(nn.Linear):
+        def forward(self, inputs: Tensor) -> Tensor:
+            clock.now_s += 3
+            return super().forward(inputs)
 
-    share = found.metrics["data_wait_share"]
-    assert share is not None
-    assert 0.7 < share < 1
+    plain = samples()
+    data = Data(train=Split(plain.inputs, plain.targets, slow))
+    workload = make_workload(
+        Computing(FEATURES, CLASSES), data=data, epochs=7, batch_size=20, timed_s=150
+    )
+
+    found = train(workload, now=clock)
+
+    assert {name: found.metrics[name] for name in SPEED} == {
+        "train_samples_per_s": 20 / 4,
+        "step_p50_s": 4,
+        "step_p95_s": 4,
+        "infer_samples_per_s": None,
+        "data_wait_share": 1 / 4,
+    }
+
+
+def test_inference_is_told_by_the_clock_that_is_given(holds: Any) -> None:
+    clock = Clock()
+
+    class Computing(nn.Linear):
+        def forward(self, inputs: Tensor) -> Tensor:
+            clock.now_s += 2
+            return super().forward(inputs)
+
+    workload = make_workload(
+        Computing(FEATURES, CLASSES), data=Data(train=samples()), batch_size=25, timed_s=30
+    )
+
+    found = infer(workload, now=clock).metrics["infer_samples_per_s"]
+
+    holds("infer_samples_per_s", "a made-up clock", found, 25 / 2)
+
+
+class Clock:
+    """A clock that goes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
 
 
 class Breaks(nn.Module):
@@ -411,7 +442,7 @@ def test_bfloat16_rounds_where_float32_does_not() -> None:
     assert narrow.metrics["train_loss"] == pytest.approx(wide.metrics["train_loss"], rel=0.05)
 
 
-def test_memory_is_marked_after_the_first_step_and_around_each_evaluation() -> None:
+def test_the_first_step_is_watched_closely_and_phases_end_around_each_evaluation() -> None:
     events: list[str] = []
 
     class Telling(nn.Linear):
@@ -424,10 +455,44 @@ def test_memory_is_marked_after_the_first_step_and_around_each_evaluation() -> N
     )
     workload.mark = lambda: events.append("mark")
 
+    @contextmanager
+    def closely() -> Iterator[None]:
+        events.append("closely")
+        yield
+        events.append("over")
+
+    workload.closely = closely
+
     train(workload)
 
     epoch = ["step", "mark", "evaluation", "mark"]
-    assert events == ["step", "mark", *epoch, "step", *epoch, "evaluation"]
+    assert events == ["closely", "step", "over", *epoch, "step", *epoch, "evaluation"]
+
+
+def test_inference_evaluates_closely_and_measures_alone() -> None:
+    watching = False
+    seen: list[bool] = []
+
+    @contextmanager
+    def closely() -> Iterator[None]:
+        nonlocal watching
+        watching = True
+        yield
+        watching = False
+
+    class Telling(nn.Linear):
+        def forward(self, inputs: Tensor) -> Tensor:
+            seen.append(watching)
+            return super().forward(inputs)
+
+    workload = make_workload(Telling(FEATURES, CLASSES), data=Data(train=samples()))
+    workload.closely = closely
+
+    infer(workload)
+
+    evaluations = seen.index(False)
+    assert evaluations > 0
+    assert not any(seen[evaluations:])
 
 
 def measure(take: Callable[[Trained], Any], when: Any = "epoch") -> Measure:
@@ -542,6 +607,33 @@ def test_inference_needs_a_model_and_data() -> None:
         infer(workload)
 
 
+def test_the_running_accuracy_has_a_curve_where_it_is_asked_for() -> None:
+    asked = train(make_workload(mlp(), epochs=3, metrics=("running_train_accuracy",)))
+    plain = train(make_workload(mlp(), epochs=3))
+
+    assert len(asked.series["running_train_accuracy"]) == 3
+    assert asked.series["train_loss"] == plain.series["train_loss"]
+    assert plain.missing["running_train_accuracy"] == (
+        "it takes time from the steps: metrics=running_train_accuracy asks for it"
+    )
+
+
+def test_the_running_accuracy_is_missing_with_its_reason() -> None:
+    def missing(workload: Workload) -> str:
+        return train(workload).missing["running_train_accuracy"]
+
+    unpredicted, own, numbers = (
+        make_workload(mlp(), metrics=("running_train_accuracy",)) for _ in range(3)
+    )
+    unpredicted.predict = None
+    own.step = lambda workload, batch: StepResult(torch.ones(()), batch.size)
+    numbers.task = Task("regression", (FEATURES,), CLASSES)
+
+    assert missing(unpredicted) == "the loss does not say how to predict"
+    assert missing(own) == "the model's own step keeps its outputs to itself"
+    assert missing(numbers) == "a regression has no accuracy"
+
+
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device here")
 def test_a_gpu_learns_what_the_cpu_learns() -> None:
@@ -590,6 +682,7 @@ def make_workload(
     batch_size: Any = 32,
     timed_s: float = 0.0,
     precision: Any = "float32",
+    metrics: tuple[str, ...] = (),
 ) -> Workload:
     if rate == 0:
         torch.manual_seed(1)
@@ -603,7 +696,11 @@ def make_workload(
         CPU,
         Task("classification", (FEATURES,), CLASSES),
         protocol=Protocol(
-            epochs=epochs, batch_size=batch_size, timed_s=timed_s, precision=precision
+            epochs=epochs,
+            batch_size=batch_size,
+            timed_s=timed_s,
+            precision=precision,
+            metrics=metrics,
         ),
         seed=seed,
         predict=lambda outputs: outputs.argmax(1),
