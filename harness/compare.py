@@ -1,38 +1,29 @@
-"""Judge a run: each case against its baseline, what its suite expects, and how the command ends.
+"""Compare each case of a run with its baseline, metric by metric.
 
-Verdicts come with the issue on numbers (STATISTICS.md, section 7); until then every word is null.
+What may be judged is decided here; how is decided in `verdicts.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+import itertools
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, cast
 
 from msgspec import Struct
 
-from harness.planned import Case, Expectation, Plan, Trial
-from harness.record import BROKEN, RESULTS, Record
-from harness.settings import root_of
-from harness.statistics import Interval, difference, mean_of, median_of
-from harness.store import StoredRun, last_attempts, no_collection
-from harness.tables import (
-    CaseSummary,
-    MetricSummary,
-    finite,
-    meaning_of,
-    summaries,
-    trials_by_case,
-)
+from harness.metrics import GPU, LEARNING, LOSSES, MEMORY, SPEED, Meaning
+from harness.planned import Plan
+from harness.statistics import Interval
+from harness.tables import CaseSummary
+from harness.verdicts import Pair, Scope, Side, Verdict, Word, collapses, judge
 
-SCHEMA = 1
-"""Of the documents that `bench show --format json` prints. 1: 2026-11, first."""
+SMALL_BYTES = 16 << 20
+"""Host memory below which pages that happen to be touched are most of the difference."""
 
-NOT_YET = "not yet"
-Word: TypeAlias = Literal["better", "worse", "same", "undecided"]
-Holds: TypeAlias = Literal["holds", "fails", "undecided"]
+ANOTHER_LOSS = "another loss: the two figures do not mean the same"
 
-_LOSSES = frozenset({"test_loss", "train_loss", "validation_loss", "running_train_loss"})
-"""Metrics whose meaning is the setting `loss`."""
+HEAVY_TAILED = "test_accuracy"
+"""The metric in which seeds that collapse are looked for; elsewhere that was not tried out."""
 
 
 class Comparison(Struct, frozen=True, kw_only=True, gc=False):
@@ -49,6 +40,9 @@ class Comparison(Struct, frozen=True, kw_only=True, gc=False):
         seeds_needed: Seeds of a fresh run that would decide.
         note: What a reader has to know beside the word.
         n: How many seeds both have.
+        margin: The smallest difference that matters.
+        case: Which case of the plan it is.
+        against: Which case of the plan the baseline is.
     """
 
     levels: dict[str, Any]
@@ -59,245 +53,188 @@ class Comparison(Struct, frozen=True, kw_only=True, gc=False):
     p_adjusted: float | None = None
     verdict: Word | None = None
     seeds_needed: int | None = None
-    note: str | None = NOT_YET
+    note: str | None = None
     n: int = 0
-
-
-class Outcome(Struct, frozen=True, kw_only=True):
-    """Whether what a suite expects was seen."""
-
-    text: str
-    outcome: Holds
+    margin: float = 0.0
+    case: int = 0
+    against: int = 0
 
 
 def comparisons(plan: Plan, rows: Sequence[CaseSummary]) -> tuple[Comparison, ...]:
-    """Compare each case with its baseline on every metric that both have.
+    """Compare each case with its baseline on every metric of which either has a figure.
 
     Args:
         plan: What was planned.
         rows: The summaries of its cases, in its order.
+
+    Returns:
+        Case by case, in the order of the plan; the comparisons of one metric are one family.
     """
-    return tuple(
-        each
+    return tuple(itertools.chain.from_iterable(compared(plan, rows, baseline_pairs(plan)).values()))
+
+
+def baseline_pairs(plan: Plan) -> list[tuple[int, int]]:
+    """Name the cases that have a baseline, each with it, by their indices."""
+    return [
+        (index, case.baseline)
         for index, case in enumerate(plan.cases)
         if case.baseline is not None and case.baseline != index
-        for each in _against(rows[index], rows[case.baseline])
+    ]
+
+
+def decided(plan: Plan, rows: Sequence[CaseSummary]) -> bool:
+    """Tell whether more seeds would change nothing: every comparison of `plan.until` has its word.
+
+    A case with failed seeds can be decided by no number of them.
+    """
+    names = plan.until or learning_metric(rows)
+    found = compared(plan, rows, baseline_pairs(plan), names)
+    return not any(
+        each.verdict == "undecided" and not _hopeless(rows[each.case], rows[each.against])
+        for family in found.values()
+        for each in family
     )
 
 
-def expectations(
-    plan: Plan, rows: Sequence[CaseSummary], records: Iterable[Record]
-) -> tuple[Outcome, ...]:
-    """Say of each expectation whether it holds, fails, or cannot be decided."""
-    latest = last_attempts(records)
-    trials = trials_by_case(plan)
-    return tuple(
-        Outcome(
-            text=each.text,
-            outcome=_worst(_of_case(each, rows[case], trials[case], latest) for case in each.cases),
-        )
-        for each in plan.expectations
-    )
+def learning_metric(rows: Sequence[CaseSummary]) -> tuple[str, ...]:
+    """Name the first metric that tells of learning and has a figure; none where none has."""
+    present = {name for row in rows for name, each in row.metrics.items() if each.n}
+    return tuple(each for each in LEARNING if each in present)[:1]
 
 
-def all_hold(outcomes: Iterable[Outcome]) -> bool:
-    """Tell whether `--check` passes: an expectation that is undecided does not."""
-    return all(each.outcome == "holds" for each in outcomes)
-
-
-def exit_code(
-    plan: Plan, records: Iterable[Record], strict: bool = False, check_failed: bool = False
-) -> int:
-    """Choose the exit code of a command that trained: 4, 3, 1 or 0, the first that applies.
+def compared(
+    plan: Plan,
+    rows: Sequence[CaseSummary],
+    pairs: Sequence[tuple[int, int]],
+    names: Collection[str] | None = None,
+) -> dict[tuple[int, int], list[Comparison]]:
+    """Compare pairs of cases, those of one metric as one family.
 
     Args:
         plan: What was planned.
-        records: In the order of the file; the last attempt of each trial counts.
-        strict: Whether `diverged`, `skipped` and `unsupported` count as failures too.
-        check_failed: Whether an expectation failed, or could not be decided, under `--check`.
+        rows: The summaries of its cases, in its order.
+        pairs: The case that gets the word, and the one that it is compared with.
+        names: The metrics; None: all of the run.
     """
-    latest = last_attempts(records)
-    statuses = {latest[each.key].status for each in plan.trials if each.key in latest}
-    if not statuses & RESULTS:
-        return 4
-    if statuses & BROKEN or (strict and statuses - {"ok"}):
-        return 3
-    return int(check_failed)
+    found: dict[tuple[int, int], list[Comparison]] = {pair: [] for pair in pairs}
+    for name in rows[0].metrics if rows else ():
+        if names is not None and name not in names:
+            continue
+        family = [
+            (case, base)
+            for case, base in pairs
+            if rows[case].metrics[name].n or rows[base].metrics[name].n
+        ]
+        scope = scope_of(plan, rows[0].metrics[name].meaning)
+        matched = list(_matched(name, scope, rows, family))
+        for pair, verdict in zip(family, judge(matched, scope), strict=True):
+            found[pair].append(_comparison(plan, pair, name, scope, verdict))
+    return found
 
 
-@no_collection()
-def document(stored: StoredRun) -> dict[str, Any]:
-    """Make what `bench show --format json` prints (the contract of DESIGN.md, section 8)."""
-    plan = stored.run.plan
-    rows = summaries(plan, stored.records, stored.run.meanings)
-    return {
-        "schema": SCHEMA,
-        "suite": stored.run.suite,
-        "run": stored.run.id,
-        "created": stored.run.created,
-        "command": stored.run.command,
-        "environment": stored.run.environment,
-        "factors": plan.factors,
-        "seeds": plan.seeds,
-        "cases": [_case_document(each) for each in rows],
-        "comparisons": comparisons(plan, rows),
-        "expectations": expectations(plan, rows, stored.records),
-        "notes": (*plan.notes, *stored.notes),
-    }
+def scope_of(plan: Plan, meaning: Meaning) -> Scope:
+    """Say how a metric is judged in a run: its suite may set another margin."""
+    return Scope(
+        scale=meaning.scale,
+        direction=meaning.direction,
+        margin=plan.margins.get(meaning.name, meaning.margin),
+        looks=max(1, len(plan.looks)),
+    )
 
 
-def trials_document(stored: StoredRun) -> dict[str, Any]:
-    """Make what `--format json --trials` prints: the last attempt of each planned trial."""
-    latest = last_attempts(stored.records)
-    trials = [latest[each.key] for each in stored.run.plan.trials if each.key in latest]
-    return {"schema": SCHEMA, "trials": trials}
+def step_of(meaning: Meaning, row: CaseSummary) -> float:
+    """Say what the smallest change is that a metric can show in a case; 0 where there is none."""
+    if meaning.step is not None:
+        return meaning.step
+    size = row.sizes.get(meaning.split or "")
+    return 1 / size if size else 0.0
 
 
-def _against(row: CaseSummary, baseline: CaseSummary) -> Iterable[Comparison]:
-    same_loss = _loss_of(row.case) == _loss_of(baseline.case)
-    for name, ours in row.metrics.items():
-        theirs = baseline.metrics[name]
-        if ours.n and theirs.n:
-            alike = same_loss or name not in _LOSSES
-            yield _comparison(row.case, baseline.case, ours, theirs, alike)
+def _matched(
+    name: str, scope: Scope, rows: Sequence[CaseSummary], family: Sequence[tuple[int, int]]
+) -> Iterator[Pair]:
+    """Make the pairs of one metric ready to be judged."""
+    meaning = rows[0].metrics[name].meaning
+    concerned = {each for pair in family for each in pair}
+    steps = [step_of(meaning, row) for row in rows]
+    collapsed: Sequence[int] = [0] * len(rows)
+    if name == HEAVY_TAILED:  # all arms of the run tell what is usual, compared or not
+        arms = [list(present(row, name).values()) for row in rows]
+        collapsed = collapses(arms, steps, scope.direction)
+    sides = {each: side_of(rows[each], name, collapsed[each]) for each in concerned}
+    losses = {each: loss_of(rows[each]) for each in concerned} if name in LOSSES else {}
+    for case, base in family:
+        if losses.get(case) != losses.get(base):
+            nothing = Side(values={}, planned=0)
+            yield Pair(nothing, nothing, withheld=ANOTHER_LOSS)
+            continue
+        step = max(steps[case], steps[base])
+        yield Pair(sides[case], sides[base], step, withheld(name, rows[case], rows[base]))
+
+
+def side_of(row: CaseSummary, name: str, collapsed: int = 0) -> Side:
+    """Make a case's values of a metric ready to be judged."""
+    metric = row.metrics[name]
+    return Side(
+        values=present(row, name),
+        planned=len(metric.values),
+        failed=row.failed,
+        collapsed=collapsed,
+    )
+
+
+def present(row: CaseSummary, name: str) -> Mapping[str, float]:
+    """Give the values that there are of a metric, by seed."""
+    metric = row.metrics[name]
+    if metric.n == len(metric.values):
+        return cast(Mapping[str, float], metric.values)
+    return {seed: value for seed, value in metric.values.items() if value is not None}
+
+
+def withheld(name: str, case: CaseSummary, baseline: CaseSummary) -> str | None:
+    """Say why two figures of a metric are not judged."""
+    if (case.shared or baseline.shared) and name in SPEED | MEMORY | GPU:
+        return "trials ran side by side: speed and memory were shared"
+    if name in MEMORY and _device_of(case) != _device_of(baseline):
+        return "another device: the two figures do not mean the same"
+    if name == "host_peak_bytes":
+        most = max((*present(case, name).values(), *present(baseline, name).values()), default=0)
+        if 0 < most < SMALL_BYTES:
+            return "both below 16 MiB"
+    return None
+
+
+def _hopeless(case: CaseSummary, baseline: CaseSummary) -> bool:
+    """Tell whether a case has failed so often that no word but *worse* is left."""
+    return 0 < case.failed >= baseline.failed
 
 
 def _comparison(
-    case: Case, baseline: Case, ours: MetricSummary, theirs: MetricSummary, alike: bool
+    plan: Plan, pair: tuple[int, int], metric: str, scope: Scope, found: Verdict
 ) -> Comparison:
-    values, base = _present(ours), _present(theirs)
-    found = difference(values, base, ours.meaning.scale) if alike else None
-    pairs = found.n if found else len(values.keys() & base.keys())
+    case, base = pair
     return Comparison(
-        levels=case.levels,
-        baseline=baseline.levels,
-        metric=ours.meaning.name,
-        difference=found.mean if found else None,
-        ci95=found.ci95 if found else None,
-        note=NOT_YET if found else _why_not(alike, pairs),
-        n=pairs,
+        levels=plan.cases[case].levels,
+        baseline=plan.cases[base].levels,
+        metric=metric,
+        difference=found.difference,
+        ci95=found.ci95,
+        p_adjusted=found.p_adjusted,
+        verdict=found.word,
+        seeds_needed=found.seeds_needed,
+        note=found.note,
+        n=found.n,
+        margin=scope.margin,
+        case=case,
+        against=base,
     )
 
 
-def _present(found: MetricSummary) -> Mapping[str, float]:
-    return {seed: value for seed, value in found.values.items() if value is not None}
+def loss_of(row: CaseSummary) -> dict[str, Any]:
+    """Give the settings that say what a case's losses mean."""
+    settings = row.case.settings
+    return {each: settings[each] for each in settings if each == "loss" or each.startswith("loss.")}
 
 
-def _loss_of(case: Case) -> dict[str, Any]:
-    return {each: value for each, value in case.settings.items() if root_of(each) == "loss"}
-
-
-def _why_not(alike: bool, pairs: int) -> str:
-    if not alike:
-        return "another loss: the two figures do not mean the same"
-    return "no ratio: a value is not positive" if pairs else "no seed that both have"
-
-
-def _case_document(row: CaseSummary) -> dict[str, Any]:
-    return {
-        "settings": row.case.settings,
-        "levels": row.case.levels,
-        "planned": row.planned,
-        "statuses": row.statuses,
-        "reasons": row.reasons,
-        "metrics": {name: _metric_document(each) for name, each in row.metrics.items()},
-    }
-
-
-def _metric_document(found: MetricSummary) -> dict[str, Any]:
-    return {
-        "unit": found.meaning.unit,
-        "direction": found.meaning.direction,
-        "scale": found.meaning.scale,
-        "n": found.n,
-        "mean": found.mean,
-        "std": found.std,
-        "ci95": found.ci95,
-        "values": found.values,
-    }
-
-
-def _of_case(
-    expected: Expectation, row: CaseSummary, trials: Sequence[Trial], latest: Mapping[str, Record]
-) -> Holds:
-    parts: list[Holds] = []
-    if expected.status is not None:
-        ended = [latest[each.key].status if each.key in latest else None for each in trials]
-        parts.append(_share([each and each == expected.status for each in ended], expected.share))
-    if expected.min is not None or expected.max is not None:
-        values = _seed_values(expected, row, trials, latest)
-        parts.append(_bounds(expected, values))
-    if expected.better_than is not None or expected.same_as is not None:
-        parts.append("undecided")  # until verdicts come
-    return _worst(parts)
-
-
-def _bounds(expected: Expectation, values: Sequence[float | None]) -> Holds:
-    if expected.of == "median":
-        known = [each for each in values if each is not None]
-        if len(known) < len(values) or not known:
-            return "undecided"
-        return "holds" if _within(expected, median_of(known)) else "fails"
-    return _share(
-        [None if each is None else _within(expected, each) for each in values], expected.share
-    )
-
-
-def _within(expected: Expectation, value: float) -> bool:
-    above = expected.min is None or value >= expected.min
-    return above and (expected.max is None or value <= expected.max)
-
-
-def _share(seeds: Sequence[bool | None], share: float) -> Holds:
-    """Decide by how many seeds do, and by how many might (None)."""
-    wanted = share * len(seeds) - 1e-9  # 0.7 * 10 is a little more than 7
-    do, might = seeds.count(True), seeds.count(None)
-    if not seeds or do < wanted <= do + might:
-        return "undecided"
-    return "holds" if do >= wanted else "fails"
-
-
-def _worst(parts: Iterable[Holds]) -> Holds:
-    found = set(parts)
-    if "fails" in found:
-        return "fails"
-    return "holds" if found == {"holds"} else "undecided"
-
-
-def _seed_values(
-    expected: Expectation, row: CaseSummary, trials: Sequence[Trial], latest: Mapping[str, Record]
-) -> list[float | None]:
-    name = expected.metric or ""
-    if expected.epoch is None and expected.by_epoch is None:
-        found = row.metrics.get(name)
-        return list(found.values.values()) if found else [None for _ in trials]
-    curves: dict[int, list[Sequence[float | None]]] = {}
-    for trial in trials:
-        record = latest.get(trial.key)
-        ok = record is not None and record.status == "ok"
-        curves.setdefault(trial.seed, []).append(
-            record.curves.get(name, ()) if record and ok else ()
-        )
-    return [_at(expected, folds) for folds in curves.values()]
-
-
-def _at(expected: Expectation, folds: Sequence[Sequence[float | None]]) -> float | None:
-    if expected.epoch is not None:
-        return _mean_at(folds, expected.epoch)
-    epochs = range(1, (expected.by_epoch or 0) + 1)
-    known = [value for each in epochs if (value := _mean_at(folds, each)) is not None]
-    return _best(expected)(known) if known else None
-
-
-def _best(expected: Expectation) -> Callable[[Sequence[float]], float]:
-    if expected.min is None or expected.max is None:
-        return min if expected.min is None else max
-    higher = meaning_of(expected.metric or "").direction == "higher"
-    return max if higher else min
-
-
-def _mean_at(folds: Sequence[Sequence[float | None]], epoch: int) -> float | None:
-    """Give the mean over the folds after an epoch, counted from 1; None where one fold has none."""
-    found = [finite(each[epoch - 1]) if 1 <= epoch <= len(each) else None for each in folds]
-    known = [each for each in found if each is not None]
-    return mean_of(known) if known and len(known) == len(found) else None
+def _device_of(row: CaseSummary) -> object:
+    return row.case.settings.get("device", "cpu")

@@ -1,115 +1,252 @@
-"""Cases against their baselines, expectations, exit codes, and the JSON contract."""
+"""Cases against their baselines: what is judged, what is withheld, and what bad input becomes."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made import made_case, made_plan, made_record, made_run
+from made import made_case, made_plan, made_record, made_records
+from msgspec.structs import replace
+from scipy import stats
 
-from harness.compare import (
-    Comparison,
-    Outcome,
-    all_hold,
-    comparisons,
-    document,
-    exit_code,
-    expectations,
-    trials_document,
-)
-from harness.metrics import MEANINGS, Meaning
-from harness.planned import Expectation, Plan
-from harness.record import BROKEN, STATUSES, Record, Status
-from harness.store import StoredRun
+from harness.compare import Comparison, comparisons
+from harness.compare import compared as judged
+from harness.metrics import GPU, MEANINGS, MEMORY, SPEED, Meaning
+from harness.planned import Plan
+from harness.record import Record, Status
 from harness.tables import summaries
 
 BASE = {"init": "normal[std=0.01]", "model.activation": "relu"}
 XAVIER = {"init": "xavier_uniform", "model.activation": "relu"}
-PLAN = made_plan(made_case(BASE, baseline=0), made_case(XAVIER, baseline=0), seeds=(0, 1, 2))
+PLAN = made_plan(made_case(BASE, baseline=0), made_case(XAVIER, baseline=0), seeds=range(5))
+MIB = float(1 << 20)
+
+LOW = [0.50, 0.52, 0.51, 0.53, 0.55]
+HIGH = [0.90, 0.93, 0.92, 0.91, 0.95]
+NOISE = [0.55, 0.46, 0.57, 0.52, 0.51]
 
 
-def records(case: int, plan: Plan = PLAN, **metrics: Any) -> list[Record]:
-    """Make a record for each seed from lists of values; None leaves that seed without a record."""
-    found = []
-    for place, seed in enumerate(plan.seeds):
-        values = {name: each[place] for name, each in metrics.items()}
-        if None not in values.values():
-            found.append(made_record(plan, case, seed, metrics=values))
-    return found
+@pytest.fixture(autouse=True)
+def _numpy_is_silent() -> Iterator[None]:
+    with np.errstate(all="raise"):
+        yield
 
 
-def compared(found: list[Record], plan: Plan = PLAN) -> dict[str, Comparison]:
-    return {each.metric: each for each in comparisons(plan, summaries(plan, found))}
+def compared(
+    found: Sequence[Record], plan: Plan = PLAN, meanings: Mapping[str, Meaning] | None = None
+) -> dict[str, Comparison]:
+    """Compare the one case that has a baseline, by metric."""
+    return {each.metric: each for each in comparisons(plan, summaries(plan, found, meanings or {}))}
 
 
-def test_a_case_is_compared_with_its_baseline_as_the_contract_says() -> None:
-    found = records(0, test_accuracy=[0.25, 0.5, 0.5]) + records(1, test_accuracy=[0.5, 0.75, 0.75])
+def both(
+    base: Sequence[float | None],
+    case: Sequence[float | None],
+    metric: str = "test_accuracy",
+    plan: Plan = PLAN,
+) -> Comparison:
+    """Compare two lists of values."""
+    found = made_records(plan, 0, **{metric: base}) + made_records(plan, 1, **{metric: case})
+    return compared(found, plan)[metric]
 
-    assert list(comparisons(PLAN, summaries(PLAN, found))) == [
-        Comparison(
-            levels=XAVIER,
-            baseline=BASE,
-            metric="test_accuracy",
-            difference=0.25,
-            ci95=(0.25, 0.25),
-            p_adjusted=None,
-            verdict=None,
-            seeds_needed=None,
-            note="not yet",
-            n=3,
+
+def ended(case: int, statuses: Sequence[Status], values: Sequence[float]) -> list[Record]:
+    """Make records that ended so; only those that are ok have a value."""
+    return [
+        made_record(
+            PLAN,
+            case,
+            seed,
+            status,
+            metrics={"test_accuracy": value} if status == "ok" else {},
         )
+        for seed, (status, value) in enumerate(zip(statuses, values, strict=True))
     ]
 
 
-def test_a_ratio_is_case_by_baseline_less_one_and_never_flipped() -> None:
-    found = records(0, wall_s=[1.0, 2.0, 3.0]) + records(1, wall_s=[2.0, 4.0, 6.0])
+def test_a_case_is_compared_with_its_baseline_as_the_contract_says() -> None:
+    test = stats.ttest_rel(HIGH, LOW)
 
-    assert compared(found)["wall_s"].difference == pytest.approx(1.0)
-
-
-def test_seeds_are_paired() -> None:
-    found = records(0, test_accuracy=[0.5, 0.9, None]) + records(1, test_accuracy=[0.6, None, 0.1])
-
-    assert compared(found)["test_accuracy"].difference == pytest.approx(0.1)
-    assert (compared(found)["test_accuracy"].n, compared(found)["test_accuracy"].ci95) == (1, None)
-
-
-def test_cases_without_a_common_seed_are_told_so() -> None:
-    found = records(0, test_accuracy=[0.5, None, None]) + records(
-        1, test_accuracy=[None, 0.5, None]
+    assert both(LOW, HIGH) == Comparison(
+        levels=XAVIER,
+        baseline=BASE,
+        metric="test_accuracy",
+        difference=pytest.approx(0.4),
+        ci95=pytest.approx(test.confidence_interval()),
+        p_adjusted=pytest.approx(test.pvalue),
+        verdict="better",
+        seeds_needed=None,
+        note=None,
+        n=5,
+        margin=0.01,
+        case=1,
+        against=0,
     )
 
-    [found_one] = compared(found).values()
-    assert (found_one.difference, found_one.ci95, found_one.n) == (None, None, 0)
-    assert found_one.note == "no seed that both have"
+
+def test_what_is_undecided_says_about_how_many_seeds_would_decide() -> None:
+    found = both(LOW, NOISE)
+
+    assert (found.verdict, found.seeds_needed) == ("undecided", None)
+    assert found.note == "more than 50 seeds would decide"
+    some = both(
+        LOW, [each + gain for each, gain in zip(LOW, [0.06, 0, 0.01, 0.05, 0], strict=True)]
+    )
+    assert (some.verdict, some.seeds_needed, some.note) == ("undecided", 10, None)
 
 
-def test_a_ratio_of_what_is_not_positive_is_told_so() -> None:
-    found = records(0, wall_s=[0.0, 1.0, 1.0]) + records(1, wall_s=[1.0, 1.0, 1.0])
+@pytest.mark.parametrize("metric", ["test_loss", "wall_s", "host_peak_bytes", "parameters"])
+def test_more_of_a_cost_is_worse_and_its_difference_is_a_ratio(metric: str) -> None:
+    found = both(
+        [2.0**30, 2.1**30, 2.2**30, 1e9, 1e9], [2.0**31, 2.1**30 * 2, 2.2**30 * 2, 2e9, 2e9], metric
+    )
 
-    assert compared(found)["wall_s"].difference is None
-    assert compared(found)["wall_s"].note == "no ratio: a value is not positive"
+    assert (found.verdict, found.note) == ("worse", "no spread")
+    assert found.difference == pytest.approx(1.0)
 
 
-def test_metrics_that_one_side_lacks_are_not_compared() -> None:
-    found = records(0, test_accuracy=[0.5] * 3) + records(1, wall_s=[1.0] * 3)
+def test_the_comparisons_of_a_metric_are_one_family() -> None:
+    plan = made_plan(
+        made_case({"x": 0}, baseline=0), *[made_case({"x": n}, baseline=0) for n in (1, 2, 3)]
+    )
+    values = [[0.5, 0.52, 0.54], [0.6, 0.64, 0.62], [0.55, 0.5, 0.6], [0.54, 0.53, 0.5]]
+    found = [
+        record
+        for case, each in enumerate(values)
+        for record in made_records(plan, case, test_accuracy=each, wall_s=[1.0, 2.0, 3.0])
+    ]
 
-    assert compared(found) == {}
+    shown = comparisons(plan, summaries(plan, found))
+    accuracy = [each for each in shown if each.metric == "test_accuracy"]
+
+    bare = [stats.ttest_rel(each, values[0]).pvalue for each in values[1:]]
+    assert accuracy[0].p_adjusted == pytest.approx(min(1, 3 * bare[0]))
+    assert [(each.case, each.against) for each in accuracy] == [(1, 0), (2, 0), (3, 0)]
+    assert {each.verdict for each in shown if each.metric == "wall_s"} == {"same"}
+
+
+def test_a_suite_may_set_another_margin() -> None:
+    wide = replace(PLAN, margins={"test_accuracy": 0.5})
+
+    assert both(LOW, HIGH).verdict == "better"
+    assert both(LOW, HIGH, plan=wide).verdict == "same"
+    assert both(LOW, HIGH, plan=wide).margin == 0.5
+
+
+def test_a_plugins_metric_is_judged_as_it_says() -> None:
+    told = {"depth": Meaning("depth", "m", "lower", 0.5, "difference", "", step=1.0)}
+    found = made_records(PLAN, 0, depth=[3, 3, 3, 3, 3]) + made_records(PLAN, 1, depth=[2] * 5)
+
+    shown = compared(found, meanings=told)["depth"]
+
+    assert (shown.verdict, shown.margin, shown.difference) == ("better", 0.5, -1.0)
+    assert shown.p_adjusted == pytest.approx(2 * stats.t.sf(math.sqrt(6 * 5), 4))
+
+
+def test_looks_share_the_error() -> None:
+    gains = [0.02, 0.06, 0.05, 0.01, 0.03]
+    case = [each + gain for each, gain in zip(LOW, gains, strict=True)]
+
+    assert 0.05 / 3 < (both(LOW, case).p_adjusted or 0) < 0.05
+    assert both(LOW, case).verdict == "better"
+    assert both(LOW, case, plan=replace(PLAN, looks=(5, 10, 20))).verdict == "undecided"
+
+
+def test_the_step_of_an_accuracy_is_one_over_the_samples_of_its_split() -> None:
+    gain = 1 / 450
+    records = [
+        made_record(
+            PLAN,
+            case,
+            seed,
+            metrics={"test_accuracy": 0.5 + case * gain, "train_accuracy": 0.5 + case * gain},
+            sizes={"train": 1347, "test": 450 + seed},
+        )
+        for seed in range(5)
+        for case in (0, 1)
+    ]
+
+    found = compared(records)
+
+    for metric, size in [("test_accuracy", 450), ("train_accuracy", 1347)]:
+        half = stats.t.ppf(0.975, 4) / size / math.sqrt(6) / math.sqrt(5)
+        assert found[metric].ci95 == pytest.approx((gain - half, gain + half))
 
 
 def test_losses_are_compared_between_cases_with_the_same_loss_only() -> None:
-    plan = made_plan(made_case({"loss": "mse"}), made_case({"loss": "l1"}, baseline=0), seeds=(0,))
-    found = [made_record(plan, case, 0, metrics={"test_loss": 1.0, "mse": 1.0}) for case in (0, 1)]
+    plan = made_plan(made_case({"loss": "mse"}), made_case({"loss": "l1"}, baseline=0))
+    found = [
+        made_record(plan, case, seed, metrics={"test_loss": 1.0, "mse": 1.0})
+        for case in (0, 1)
+        for seed in range(3)
+    ]
 
-    both = compared(found, plan)
-    assert both["test_loss"].difference is None
-    assert both["test_loss"].note == "another loss: the two figures do not mean the same"
-    assert both["mse"].difference == 0.0
+    shown = compared(found, plan)
+
+    assert (shown["test_loss"].difference, shown["test_loss"].verdict) == (None, None)
+    assert shown["test_loss"].note == "another loss: the two figures do not mean the same"
+    assert (shown["mse"].difference, shown["mse"].verdict) == (0.0, "same")
+
+
+def test_an_option_of_the_loss_makes_it_another() -> None:
+    plan = made_plan(
+        made_case({"x": 1}, loss__reduction="sum"),
+        made_case({"x": 2}, baseline=0, loss__reduction="mean"),
+    )
+    found = [
+        made_record(plan, case, seed, metrics={"train_loss": 1.0})
+        for case in (0, 1)
+        for seed in range(3)
+    ]
+
+    assert compared(found, plan)["train_loss"].verdict is None
+
+
+@pytest.mark.parametrize("metric", sorted(MEANINGS))
+def test_trials_that_ran_side_by_side_get_no_word_on_speed_and_memory(metric: str) -> None:
+    records = [
+        made_record(PLAN, case, seed, metrics={metric: 100.0 * MIB}, shared=case == 1)
+        for seed in range(5)
+        for case in (0, 1)
+    ]
+
+    found = compared(records)[metric]
+
+    assert found.difference == 0.0
+    if metric in SPEED | MEMORY | GPU:
+        assert found.verdict is None
+        assert found.note == "trials ran side by side: speed and memory were shared"
+    else:
+        assert found.verdict == "same"
+
+
+@pytest.mark.parametrize("metric", ["host_peak_bytes", "test_accuracy", "wall_s"])
+def test_memory_gets_no_word_between_devices(metric: str) -> None:
+    plan = made_plan(
+        made_case({"device": "cpu"}), made_case({"device": "cuda"}, baseline=0), seeds=range(5)
+    )
+    found = both([90 * MIB] * 5, [90 * MIB] * 5, metric, plan)
+
+    if metric == "host_peak_bytes":
+        assert found.verdict is None
+        assert found.note == "another device: the two figures do not mean the same"
+    else:
+        assert found.verdict == "same"
+
+
+def test_host_memory_gets_no_word_where_both_sides_are_below_16_mib() -> None:
+    small, large = [15.9 * MIB] * 5, [16.1 * MIB] * 5
+
+    assert both(small, small, "host_peak_bytes").verdict is None
+    assert both(small, small, "host_peak_bytes").note == "both below 16 MiB"
+    assert both(small, small, "load_peak_bytes").verdict == "same"
+    assert both(small, large, "host_peak_bytes").verdict == "worse"
+    assert both(large, small, "host_peak_bytes").verdict == "better"
 
 
 def test_cases_without_a_baseline_and_baselines_are_not_compared() -> None:
@@ -119,324 +256,217 @@ def test_cases_without_a_baseline_and_baselines_are_not_compared() -> None:
     assert compared(found, plan) == {}
 
 
-def outcome(expected: Expectation, found: list[Record], plan: Plan = PLAN) -> str:
-    plan = msgspec.structs.replace(plan, expectations=(expected,))
-    [only] = expectations(plan, summaries(plan, found), found)
-    assert only.text == expected.text
-    return only.outcome
+def test_a_metric_that_neither_side_has_is_not_compared() -> None:
+    found = made_records(PLAN, 0, wall_s=[1.0] * 5) + made_records(PLAN, 1, wall_s=[1.0] * 5)
+
+    assert list(compared(found)) == ["wall_s"]
+    assert compared([]) == {}
 
 
-def expect(**fields: Any) -> Expectation:
-    return Expectation(**{"text": "t", "cases": (1,), "metric": "test_accuracy", **fields})
+def test_a_metric_that_one_side_lacks_has_no_result() -> None:
+    found = made_records(PLAN, 0, test_accuracy=LOW) + made_records(PLAN, 1, wall_s=[1.0] * 5)
+
+    shown = compared(found)
+
+    assert {each: (found.verdict, found.note) for each, found in shown.items()} == {
+        "test_accuracy": (None, "no result"),
+        "wall_s": (None, "no result"),
+    }
+
+
+def test_pairs_may_be_named() -> None:
+    rows = summaries(PLAN, made_records(PLAN, 0, wall_s=[1.0] * 5))
+
+    found = judged(PLAN, rows, [(0, 1), (1, 1)], {"wall_s", "test_loss"})
+
+    assert {pair: [each.metric for each in made] for pair, made in found.items()} == {
+        (0, 1): ["wall_s"],
+        (1, 1): [],
+    }
+
+
+# Bad input.
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_one_or_two_seeds_have_a_difference_and_no_word(n: int) -> None:
+    found = both([*LOW[:n], *[None] * (5 - n)], HIGH)
+
+    assert found.difference == pytest.approx(np.mean(HIGH[:n]) - np.mean(LOW[:n]))
+    assert (found.n, found.verdict, found.p_adjusted, found.seeds_needed) == (n, None, None, None)
+    assert found.note == f"{n} pair{'s' if n > 1 else ''}: a word needs 3"
+    assert (found.ci95 is None) == (n == 1)
+
+
+def test_equal_values_are_the_same_and_identical() -> None:
+    found = both(LOW, LOW)
+
+    assert (found.difference, found.ci95) == (0.0, (0.0, 0.0))
+    assert (found.verdict, found.note) == ("same", "identical on all 5 seeds")
+
+
+def test_one_arm_without_variance_is_compared_by_the_spread_of_the_other() -> None:
+    found = both([0.1] * 5, HIGH)
+
+    assert found.p_adjusted == pytest.approx(stats.ttest_1samp(np.array(HIGH) - 0.1, 0).pvalue)
+    assert found.verdict == "better"
+
+
+def test_seeds_that_one_arm_lacks_are_left_out() -> None:
+    found = both([0.5, 0.9, None, 0.4, 0.4], [0.6, None, 0.1, 0.6, 0.4])
+
+    assert found.n == 3
+    assert found.difference == pytest.approx((0.1 + 0.2 + 0.0) / 3)
+
+
+def test_without_a_common_seed_there_is_no_difference() -> None:
+    found = both([0.5, 0.5, None, None, None], [None, None, 0.5, 0.5, 0.5])
+
+    assert (found.difference, found.ci95, found.n, found.verdict) == (None, None, 0, None)
+    assert found.note == "no seed that both have"
+
+
+@pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("metric", ["test_accuracy", "wall_s", "host_peak_bytes"])
+def test_nan_and_infinity_in_a_record_are_missing_values(odd: float, metric: str) -> None:
+    base, case = [2.0**30] * 5, [2.0**30 + each for each in range(5)]
+
+    found = both(base, [odd, *case[1:]], metric)
+
+    assert found == both(base, [None, *case[1:]], metric)
+    assert found.n == 4
 
 
 @pytest.mark.parametrize(
-    ("fields", "values", "expected"),
-    [
-        ({"min": 0.9}, [0.9, 0.95, 1.0], "holds"),
-        ({"min": 0.9}, [0.9, 0.95, 0.8], "fails"),
-        ({"min": 0.9}, [0.9, 0.95, None], "undecided"),
-        ({"min": 0.9}, [0.8, 0.95, None], "fails"),
-        ({"max": 0.9}, [0.9, 0.8, 0.1], "holds"),
-        ({"max": 0.9}, [0.9, 0.8, 0.95], "fails"),
-        ({"min": 0.5, "max": 0.9}, [0.5, 0.9, 0.7], "holds"),
-        ({"min": 0.5, "max": 0.9}, [0.5, 0.9, 0.95], "fails"),
-        ({"min": 0.9, "of": "median"}, [0.1, 0.9, 0.95], "holds"),
-        ({"min": 0.9, "of": "median"}, [0.1, 0.2, 0.95], "fails"),
-        ({"min": 0.9, "of": "median"}, [0.95, 0.95, None], "undecided"),
-        ({"min": 0.9, "share": 0.6}, [0.1, 0.9, 0.95], "holds"),
-        ({"min": 0.9, "share": 0.7}, [0.1, 0.9, 0.95], "fails"),
-        ({"min": 0.9, "share": 0.6}, [None, 0.9, 0.95], "holds"),
-        ({"min": 0.9, "share": 0.6}, [None, 0.1, 0.95], "undecided"),
-        ({"min": 0.9, "share": 0.6}, [None, 0.1, 0.1], "fails"),
-        ({"metric": "odd", "min": 0.9}, [1.0, 1.0, 1.0], "undecided"),
-        ({"better_than": (0,)}, [1.0, 1.0, 1.0], "undecided"),
-        ({"same_as": (0,)}, [1.0, 1.0, 1.0], "undecided"),
-        ({"better_than": (0,), "min": 0.9}, [0.1, 1.0, 1.0], "fails"),
-        ({}, [1.0, 1.0, 1.0], "undecided"),
-    ],
+    ("metric", "odd"), [("wall_s", 0.0), ("host_peak_bytes", -5.0), ("train_samples_per_s", 0.0)]
 )
-def test_an_expectation_holds_when_the_final_values_do(
-    fields: dict[str, Any], values: list[Any], expected: str
-) -> None:
-    assert outcome(expect(**fields), records(1, test_accuracy=values)) == expected
+def test_zero_time_and_negative_memory_have_no_ratio(metric: str, odd: float) -> None:
+    for found in (
+        both([1e9] * 5, [odd, 1e9, 1e9, 1e9, 1e9], metric),
+        both([odd, 1e9, 1e9, 1e9, 1e9], [1e9] * 5, metric),
+    ):
+        assert (found.difference, found.ci95, found.verdict) == (None, None, None)
+        assert (found.n, found.note) == (5, "no ratio: a value is not positive")
 
 
-@pytest.mark.parametrize(
-    ("statuses", "expected"),
-    [
-        (["diverged"] * 3, "holds"),
-        (["diverged", "diverged", "ok"], "fails"),
-        (["diverged", "diverged"], "undecided"),
-        (["diverged", "ok"], "fails"),
-        ([], "undecided"),
-    ],
-)
-def test_an_expected_status_is_that_of_every_seed(statuses: list[Status], expected: str) -> None:
-    found = [made_record(PLAN, 1, seed, status) for seed, status in enumerate(statuses)]
+def test_a_baseline_that_failed_is_told() -> None:
+    found = compared(ended(0, ["timeout"] * 5, LOW) + ended(1, ["ok"] * 5, HIGH))["test_accuracy"]
 
-    assert outcome(expect(metric=None, status="diverged"), found) == expected
+    assert (found.difference, found.verdict, found.n) == (None, None, 0)
+    assert found.note == "the baseline failed 5 of 5; no result"
 
 
-def test_a_failed_seed_is_a_missing_one() -> None:
-    found = [*records(1, test_accuracy=[1.0, 1.0, None]), made_record(PLAN, 1, 2, "timeout")]
+def test_a_case_that_failed_once_is_never_better() -> None:
+    statuses: list[Status] = ["ok", "ok", "diverged", "ok", "ok"]
+    found = compared(ended(0, ["ok"] * 5, LOW) + ended(1, statuses, HIGH))["test_accuracy"]
 
-    assert outcome(expect(min=0.9), found) == "undecided"
+    assert (found.verdict, found.note, found.n) == ("undecided", "failed 1 of 5", 4)
+    assert found.difference == pytest.approx(0.4, abs=0.01)
 
 
-def curves(*values: Any, status: Status = "ok") -> list[Record]:
-    return [
-        made_record(PLAN, 1, seed, status, curves={"test_accuracy": list(each)})
-        for seed, each in enumerate(values)
+def test_a_case_that_failed_once_may_be_worse_on_the_seeds_that_finished() -> None:
+    statuses: list[Status] = ["ok", "oom-host", "ok", "ok", "ok"]
+    found = compared(ended(0, ["ok"] * 5, HIGH) + ended(1, statuses, LOW))["test_accuracy"]
+
+    assert found.verdict == "worse"
+    assert found.note == "failed 1 of 5; worse on the seeds that finished"
+
+
+@pytest.mark.parametrize("status", ["skipped", "unsupported"])
+def test_what_was_not_tried_did_not_fail(status: Status) -> None:
+    statuses: list[Status] = ["ok", "ok", "ok", "ok", status]
+    found = compared(ended(0, ["ok"] * 5, LOW) + ended(1, statuses, HIGH))["test_accuracy"]
+
+    assert (found.verdict, found.note, found.n) == ("better", None, 4)
+
+
+def swept(collapsed: Mapping[int, int], arms: int = 5, n: int = 5) -> tuple[Plan, list[Record]]:
+    """Make a sweep in which some arms (by index) have seeds (so many) that collapsed."""
+    plan = made_plan(*[made_case({"x": each}, baseline=0) for each in range(arms)], seeds=range(n))
+    found = [
+        made_record(
+            plan,
+            case,
+            seed,
+            metrics={
+                "test_accuracy": 0.1 if seed < collapsed.get(case, 0) else 0.9 + (case + seed) / 99,
+                "train_accuracy": 0.1
+                if seed < collapsed.get(case, 0)
+                else 0.9 + (case + seed) / 99,
+            },
+            sizes={"test": 450},
+        )
+        for case in range(arms)
+        for seed in range(n)
+    ]
+    return plan, found
+
+
+def notes(plan: Plan, found: Sequence[Record], metric: str = "test_accuracy") -> list[Any]:
+    shown = comparisons(plan, summaries(plan, found))
+    return [(each.case, each.verdict, each.note) for each in shown if each.metric == metric]
+
+
+def test_a_comparison_in_which_seeds_collapsed_loses_its_word_and_no_other_does() -> None:
+    plan, found = swept({2: 1})
+
+    assert notes(plan, found) == [
+        (1, "better", None),
+        (2, "undecided", "1 of 5 seeds collapsed"),
+        (3, "better", None),
+        (4, "better", None),
     ]
 
 
-@pytest.mark.parametrize(
-    ("fields", "curve", "expected"),
-    [
-        ({"min": 0.5, "epoch": 2}, [0.1, 0.5, 0.2], "holds"),
-        ({"min": 0.5, "epoch": 1}, [0.1, 0.5, 0.2], "fails"),
-        ({"min": 0.5, "epoch": 4}, [0.9, 0.9, 0.9], "undecided"),
-        ({"min": 0.5, "epoch": 1}, [None, 0.9, 0.9], "undecided"),
-        ({"min": 0.5, "epoch": 0}, [0.9, 0.9, 0.9], "undecided"),
-        ({"min": 0.5, "by_epoch": 2}, [0.1, 0.5, 0.2], "holds"),
-        ({"min": 0.5, "by_epoch": 1}, [0.1, 0.5, 0.2], "fails"),
-        ({"min": 0.5, "by_epoch": 9}, [None, 0.5], "holds"),
-        ({"min": 0.5, "by_epoch": 1}, [None, 0.5], "undecided"),
-        ({"max": 0.5, "by_epoch": 3}, [0.9, 0.5, 0.9], "holds"),
-        ({"max": 0.5, "by_epoch": 1}, [0.9, 0.5, 0.9], "fails"),
-        ({"min": 0.4, "max": 0.6, "by_epoch": 3}, [0.1, 0.5, 0.2], "holds"),
-        ({"min": 0.5, "by_epoch": 2}, [math.nan, 0.5], "holds"),
-    ],
-)
-def test_an_expectation_at_or_by_an_epoch_looks_at_the_curves(
-    fields: dict[str, Any], curve: list[Any], expected: str
-) -> None:
-    assert outcome(expect(**fields), curves(curve, curve, curve)) == expected
+def test_a_baseline_in_which_seeds_collapsed_takes_every_word() -> None:
+    plan, found = swept({0: 2})
+
+    assert notes(plan, found) == [
+        (case, "undecided", "2 of 5 seeds of the baseline collapsed") for case in (1, 2, 3, 4)
+    ]
 
 
-def test_curves_of_a_trial_that_did_not_end_ok_do_not_count() -> None:
-    found = curves([0.9], [0.9], [0.9], status="diverged")
+def test_collapses_are_looked_for_in_test_accuracy_of_at_least_5_seeds_and_4_arms() -> None:
+    told = [
+        any("collapsed" in (note or "") for _, _, note in notes(*sweep, metric))
+        for sweep, metric in [
+            (swept({2: 1}), "test_accuracy"),
+            (swept({2: 1}), "train_accuracy"),
+            (swept({2: 1}, n=4), "test_accuracy"),
+            (swept({2: 1}, arms=3), "test_accuracy"),
+        ]
+    ]
 
-    assert outcome(expect(min=0.5, epoch=1), found) == "undecided"
-
-
-def test_with_folds_an_epochs_value_is_the_mean_of_its_folds() -> None:
-    plan = made_plan(made_case(BASE), made_case(XAVIER), seeds=(0,), folds=(0, 1))
-    first, second = (
-        made_record(plan, 1, 0, fold=fold, curves={"test_accuracy": [value]})
-        for fold, value in [(0, 0.2), (1, 0.6)]
-    )
-
-    assert outcome(expect(min=0.4, epoch=1), [first, second], plan) == "holds"
-    assert outcome(expect(min=0.5, epoch=1), [first, second], plan) == "fails"
-    assert outcome(expect(min=0.1, epoch=1), [first], plan) == "undecided"
+    assert told == [True, False, False, False]
 
 
-def test_an_expectation_of_several_cases_is_that_of_the_worst() -> None:
-    both = expect(cases=(0, 1), min=0.5)
-    good, bad = [0.9] * 3, [0.1] * 3
+def test_all_arms_of_the_run_tell_what_is_usual_also_those_that_are_not_compared() -> None:
+    plan, found = swept({2: 1})
+    rows = summaries(plan, found)
 
-    assert outcome(both, records(0, test_accuracy=good)) == "undecided"
-    found = records(0, test_accuracy=good) + records(1, test_accuracy=good)
-    assert outcome(both, found) == "holds"
-    assert outcome(both, records(1, test_accuracy=bad)) == "fails"
-    assert outcome(expect(cases=(), min=0.5), []) == "undecided"
+    [alone] = judged(plan, rows, [(2, 1)], {"test_accuracy"})[2, 1]
+
+    assert alone.note == "1 of 5 seeds collapsed"
 
 
 @given(
-    st.lists(st.none() | st.floats(0, 1), min_size=1, max_size=10),
-    st.floats(0.05, 1),
-    st.lists(st.floats(0, 1), min_size=10, max_size=10),
+    st.lists(
+        st.tuples(*[st.none() | st.floats() | st.sampled_from([0.0, -1.0, 1e9])] * 2),
+        min_size=1,
+        max_size=6,
+    ),
+    st.sampled_from(["test_accuracy", "wall_s", "host_peak_bytes", "test_loss"]),
 )
-def test_what_is_decided_stays_so_when_the_missing_seeds_come(
-    values: list[float | None], share: float, later: list[float]
+def test_whatever_a_record_holds_no_comparison_makes_a_number_up(
+    values: list[tuple[float | None, float | None]], metric: str
 ) -> None:
-    plan = made_plan(made_case(BASE), made_case(XAVIER), seeds=range(len(values)))
-    expected = expect(min=0.5, share=share)
-    filled = [late if each is None else each for each, late in zip(values, later, strict=False)]
-
-    before = outcome(expected, records(1, plan, test_accuracy=values), plan)
-    after = outcome(expected, records(1, plan, test_accuracy=filled), plan)
-
-    assert after in {"holds", "fails"}
-    assert before in {after, "undecided"}
-
-
-def test_undecided_does_not_pass_a_check() -> None:
-    assert all_hold([])
-    assert all_hold([Outcome(text="", outcome="holds")])
-    assert not all_hold([Outcome(text="", outcome="undecided")])
-    assert not all_hold([Outcome(text="", outcome="holds"), Outcome(text="", outcome="fails")])
-
-
-def code(*statuses: Status, **more: Any) -> int:
-    plan = made_plan(made_case(BASE), seeds=range(len(statuses)))
-    found = [made_record(plan, 0, seed, status) for seed, status in enumerate(statuses)]
-    return exit_code(plan, found, **more)
-
-
-@pytest.mark.parametrize("status", sorted(BROKEN))
-def test_a_broken_trial_exits_3_and_only_such_exit_4(status: Status) -> None:
-    assert code("ok", status) == 3
-    assert code("diverged", status, check_failed=True) == 3
-    assert code(status) == 4
-
-
-@pytest.mark.parametrize("status", ["diverged", "skipped", "unsupported"])
-def test_results_that_are_not_ok_exit_0_unless_strict(status: Status) -> None:
-    assert code("ok", status) == 0
-    assert code("ok", status, check_failed=True) == 1
-    assert code("ok", status, strict=True) == 3
-    assert code("ok", status, strict=True, check_failed=True) == 3
-
-
-def test_a_run_in_which_nothing_ended_exits_4() -> None:
-    assert code("skipped", "unsupported") == 4
-    assert code("diverged") == 0
-    assert exit_code(PLAN, []) == 4
-    assert code("skipped", check_failed=True) == 4
-
-
-def test_the_last_attempt_of_planned_trials_decides_the_exit() -> None:
-    plan = made_plan(made_case(BASE), seeds=(0,))
-    other = made_plan(made_case(XAVIER), seeds=(0,))
-    found = [
-        made_record(plan, 0, 0, "ok", attempt=2),
-        made_record(plan, 0, 0, "crashed", attempt=1),
-        made_record(other, 0, 0, "crashed"),
-    ]
-
-    assert exit_code(plan, found) == 0
-
-
-@given(st.lists(st.sampled_from(STATUSES), min_size=1, max_size=6), st.booleans())
-def test_strict_is_never_milder(statuses: list[Status], check_failed: bool) -> None:
-    mild = code(*statuses, check_failed=check_failed)
-
-    assert code(*statuses, strict=True, check_failed=check_failed) >= mild
-
-
-def stored(found: list[Record], plan: Plan = PLAN, **more: Any) -> StoredRun:
-    run = msgspec.structs.replace(
-        made_run(plan, environment={"torch": "2.15.0"}, **more), id="20261121T101500Z-3f2a"
+    plan = made_plan(
+        made_case(BASE, baseline=0), made_case(XAVIER, baseline=0), seeds=range(len(values))
     )
-    return StoredRun(folder=Path("r"), run=run, records=tuple(found), notes=("a note",))
+    base, case = ([each[side] for each in values] for side in (0, 1))
+    records = made_records(plan, 0, **{metric: base}) + made_records(plan, 1, **{metric: case})
 
-
-def printed(value: object) -> Any:
-    """Read back what the command would print."""
-    return msgspec.json.decode(msgspec.json.encode(value))
-
-
-def test_the_document_is_the_contract_of_the_design() -> None:
-    plan = msgspec.structs.replace(PLAN, expectations=(expect(min=0.7),), notes=("dropped",))
-    found = records(0, test_accuracy=[0.25, 0.5, 0.5]) + records(1, test_accuracy=[0.5, 0.75, 0.75])
-
-    shown = printed(document(stored(found, plan)))
-
-    assert shown["schema"] == 1
-    assert (shown["suite"], shown["run"]) == ("init", "20261121T101500Z-3f2a")
-    assert shown["environment"] == {"torch": "2.15.0"}
-    assert shown["notes"] == ["dropped", "a note"]
-    assert shown["expectations"] == [{"text": "t", "outcome": "fails"}]
-    [compared_one] = shown["comparisons"]
-    assert compared_one == {
-        "levels": XAVIER,
-        "baseline": BASE,
-        "metric": "test_accuracy",
-        "difference": 0.25,
-        "ci95": [0.25, 0.25],
-        "p_adjusted": None,
-        "verdict": None,
-        "seeds_needed": None,
-        "note": "not yet",
-        "n": 3,
-    }
-    first, second = shown["cases"]
-    assert first["settings"] == {
-        "model": "mlp",
-        "device": "cpu",
-        "loss": "cross_entropy",
-        **BASE,
-    }
-    assert (first["levels"], first["planned"], first["statuses"]) == (BASE, 3, {"ok": 3})
-    figures = second["metrics"]["test_accuracy"]
-    low, high = figures.pop("ci95")
-    assert low < figures["mean"] < high
-    assert figures == {
-        "unit": "1",
-        "direction": "higher",
-        "scale": "difference",
-        "n": 3,
-        "mean": pytest.approx(2 / 3),
-        "std": pytest.approx(0.25 / math.sqrt(3)),
-        "values": {"0": 0.5, "1": 0.75, "2": 0.75},
-    }
-
-
-def test_the_document_has_every_metric_of_every_case() -> None:
-    found = [made_record(PLAN, 0, 0, metrics={"norm/0.weight": 1.0})]
-    told = {"norm": Meaning("norm", "m", "lower", 0.1, "ratio", "")}
-
-    first, second = printed(document(stored(found, meanings=told)))["cases"]
-
-    for case in (first, second):
-        assert list(case["metrics"]) == [*MEANINGS, "norm/0.weight"]
-        assert all(each["unit"] for each in case["metrics"].values())
-        assert all(set(each["values"]) == {"0", "1", "2"} for each in case["metrics"].values())
-    assert first["metrics"]["norm/0.weight"]["unit"] == "m"
-    assert second["metrics"]["wall_s"]["mean"] is None
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_nan_and_infinity_never_reach_json(value: float) -> None:
-    found = [
-        made_record(PLAN, case, 0, metrics={"test_accuracy": value, "wall_s": value})
-        for case in (0, 1)
-    ]
-
-    encoded = msgspec.json.encode(document(stored(found)))
-
-    assert b"nan" not in encoded.lower()
-    assert b"Infinity" not in encoded
-    assert printed(document(stored(found)))["cases"][0]["metrics"]["wall_s"]["n"] == 0
-
-
-def test_the_trials_document_has_the_last_attempt_of_each_planned_trial() -> None:
-    other = made_plan(made_case({"init": "other"}), seeds=(0,))
-    again = made_record(PLAN, 1, 0, attempt=2, metrics={"wall_s": None}, missing={"wall_s": "why"})
-    found = [
-        made_record(other, 0, 0),
-        again,
-        made_record(PLAN, 1, 0, "error", attempt=1, reason="no"),
-        made_record(PLAN, 0, 0, curves={"test_accuracy": [0.5, None]}),
-    ]
-
-    shown = printed(trials_document(stored(found)))
-
-    assert shown["schema"] == 1
-    first, second = shown["trials"]
-    assert first["curves"] == {"test_accuracy": [0.5, None]}
-    assert (second["attempt"], second["status"], second["reason"]) == (2, "ok", None)
-    assert (second["metrics"], second["missing"]) == ({"wall_s": None}, {"wall_s": "why"})
-    wanted = {
-        "settings",
-        "levels",
-        "seed",
-        "fold",
-        "attempt",
-        "status",
-        "reason",
-        "metrics",
-        "missing",
-        "curves",
-    }
-    assert wanted <= set(first)
-
-
-def test_a_run_without_a_record_has_a_document() -> None:
-    shown = printed(document(stored([])))
-
-    assert [each["statuses"] for each in shown["cases"]] == [{}, {}]
-    assert shown["comparisons"] == []
+    for found in compared(records, plan).values():
+        numbers = [found.difference, *(found.ci95 or ()), found.p_adjusted]
+        assert all(math.isfinite(each) for each in numbers if each is not None)
+        assert found.verdict is not None or found.note
