@@ -108,7 +108,7 @@ def _record(case: Case, trial: Trial, drawn: random.Random) -> Record:
         levels=case.levels,
         seed=trial.seed,
         status="ok",
-        metrics={each: drawn.random() * 1000 for each in names},
+        metrics={each: drawn.random() for each in names},  # shares are at most 1
         curves={each: [drawn.random() for _ in range(10)] for each in names[:8]},
         environment={f"version_{each}": "2.15.0" for each in range(12)},
         started="2026-11-21T10:15:00+00:00",

@@ -87,17 +87,17 @@ class Run:
         """Make what `bench show --format json` prints, as plain values."""
         import msgspec
 
-        from harness.compare import document
+        from harness.document import document
 
         return dict(msgspec.to_builtins(document(self._stored)))
 
     def table(self) -> str:
-        """Make what `bench show` prints."""
-        from harness.render import render_cases
+        """Make what `bench run` prints."""
+        from harness.page import cases_page
         from harness.tables import summaries
 
-        plan, meanings = self._stored.run.plan, self._stored.run.meanings
-        return render_cases(plan, summaries(plan, self._stored.records, meanings))
+        plan, meanings = self._stored.plan, self._stored.run.meanings
+        return cases_page(self._stored, summaries(plan, self._stored.records, meanings))
 
     def __repr__(self) -> str:
         return self.table()

@@ -16,6 +16,8 @@ from harness.settings import DEFINITION_ROOTS, Level, root_of, text
 from harness.units import one_line
 
 MOST_TRIALS = 1_000_000
+DROPPED = ": dropped"
+"""How a note ends that tells of a part of the suite that was left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class Cases:
         """Note a part that an override has left without meaning; refuse it in a file as written."""
         if not self.forgiving:
             raise SuiteError(f"suite {self.draft.name!r}: {told}")
-        self.notes.append(f"{told}: dropped")
+        self.notes.append(f"{told}{DROPPED}")
 
     def first(self) -> int | None:
         """Find the case with the first level of every factor; under `ablate`, the base."""

@@ -18,8 +18,8 @@ from harness.options import Option, function_inside
 from harness.registry import KINDS as SPECS
 from harness.registry import PLURALS, Entry, Registry
 from harness.resolve import PROTOCOL
+from harness.runs import list_runs
 from harness.settings import level_of, text
-from harness.store import list_runs
 from harness.suite import Suite
 from harness.units import one_line
 

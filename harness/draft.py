@@ -80,7 +80,9 @@ def read_file(path: Path) -> SuiteFile:
         raise SuiteError(f"{path} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise SuiteError(f"{path} is no UTF-8 text") from None
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise SuiteError(f"{path} cannot be read: it is nested too deep") from None
+    except ValueError as error:
         raise SuiteError(f"{path} is no TOML: {error}") from None
     _check_keys(table, _FILE_KEYS, str(path))
     plugins = table.get("plugins", [])

@@ -1,4 +1,4 @@
-"""Lay texts out as a table that fits its terminal, as Markdown, or as CSV.
+"""Lay texts out as a table that fits its terminal, as Markdown, as LaTeX, or as CSV.
 
 It knows nothing of what the texts say. Too wide a table first breaks headers and cells over lines,
 then becomes a block a row.
@@ -18,11 +18,24 @@ from typing import Literal, TypeAlias
 
 from harness.units import one_line
 
-Style: TypeAlias = Literal["table", "markdown", "csv"]
+Style: TypeAlias = Literal["table", "markdown", "latex", "csv"]
 
 _GAP = 2
-_BREAKS = re.compile(r"(?<=\s)(?!\d)|(?<=[,_\[/=])(?!\s)|(?<=\.)(?=[A-Za-z])")
-"""Where a text may be broken: `timeout 2` and `0.01` stay whole."""
+_BREAKS = re.compile(r"(?<=\s)(?![\d-])|(?<=[,_/=])(?!\s)|(?<=\w\[)|(?<=\.)(?=[A-Za-z])")
+"""Where a text may be broken: `timeout 2`, `0.01` and `[-1, 2]` stay whole."""
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "`": r"\textasciigrave{}",
+    '"': r"\char34{}",
+    "<": r"\ensuremath{<}",
+    ">": r"\ensuremath{>}",
+    "|": r"\ensuremath{|}",
+    "±": r"\ensuremath{\pm}",
+    **{each: f"\\{each}" for each in "&%$#_{}"},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,18 +53,37 @@ def printed(
     width: int | None = None,
     below: Sequence[str] = (),
 ) -> str:
-    """Print columns as a table or in Markdown, with a text below.
+    """Print columns as a table, in Markdown or in LaTeX, with a text below.
 
     Args:
         columns: All with the same number of cells.
-        style: `table` or `markdown`.
+        style: Any but `csv`.
         width: Columns of the terminal; None: as wide as need be.
         below: Lines that stand under the table.
     """
+    return _under(_laid(columns, style, width), listed(below, style, width))
+
+
+def listed(lines: Sequence[str], style: Style = "table", width: int | None = None) -> str:
+    """Print lines: broken to a terminal's width, as a list in Markdown, a paragraph each in LaTeX.
+
+    Args:
+        lines: Without line breaks.
+        style: Any but `csv`.
+        width: Columns of the terminal; None: as wide as need be.
+    """
     if style == "markdown":
-        return _under(_markdown(columns), "\n".join(f"- {_escaped(each)}" for each in below))
-    wrapped = [textwrap.fill(each, width) if width else each for each in below]
-    return _under(_fitted(columns, width), "\n".join(wrapped))
+        return "\n".join(f"- {_escaped(each)}" for each in lines)
+    if style == "latex":
+        return "\n\n".join(map(_latex_text, lines))
+    return "\n".join(_filled(each, width) for each in lines)
+
+
+def titled(title: str, body: str, style: Style = "table", width: int | None = None) -> str:
+    """Put a line above what was printed."""
+    if style == "table":
+        return f"{_filled(title, width)}\n\n{body}"
+    return f"{_escaped(title) if style == 'markdown' else _latex_text(title)}\n\n{body}"
 
 
 def csv_text(header: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
@@ -65,6 +97,32 @@ def csv_text(header: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
 
 def _under(table: str, below: str) -> str:
     return f"{table}\n\n{below}" if below else table
+
+
+def _filled(line: str, width: int | None) -> str:
+    return textwrap.fill(line, width, subsequent_indent="  ") if width else line
+
+
+def _laid(columns: Sequence[Column], style: Style, width: int | None) -> str:
+    if style == "markdown":
+        return _markdown(columns)
+    return _latex(columns) if style == "latex" else _fitted(columns, width)
+
+
+def _latex(columns: Sequence[Column]) -> str:
+    """Set a table with the rules of booktabs; tabulate leaves a bracket behind the end of a row."""
+    rows = [[each.header for each in columns], *zip(*(each.cells for each in columns), strict=True)]
+    head, *body = [" & ".join(map(_latex_text, row)) + r" \\" for row in rows]
+    begin, end = rf"\begin{{tabular}}{{{'l' * len(columns)}}}", r"\end{tabular}"
+    return "\n".join([begin, r"\toprule", head, r"\midrule", *body, r"\bottomrule", end])
+
+
+def _latex_text(text: str) -> str:
+    shown = "".join(_LATEX.get(each, each) for each in text)
+    shown = re.sub(r"(?<![\w-])-(?=\d)", "$-$", shown)
+    shown = re.sub(r"([-',])(?=\1)", r"\1{}", shown)  # two in a row would be a dash, or a quote
+    # the end of a row and a rule take a bracket or a star behind them for their own
+    return f"{{{shown[0]}}}{shown[1:]}" if shown[:1] in ("[", "*") else shown
 
 
 def _markdown(columns: Sequence[Column]) -> str:

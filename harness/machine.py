@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.metadata
 import os
@@ -29,6 +30,7 @@ def environment() -> dict[str, Any]:
         "cpu": processor(),
         "cores": cores(),
         "memory_bytes": memory_bytes(),
+        "governor": governor(),
         "commit": commit(),
     }
 
@@ -83,10 +85,23 @@ def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+def governor(root: Path = Path("/sys/devices/system/cpu")) -> str | None:
+    """Name what governs the frequency of the processors; None where it is not told."""
+    found = set()
+    for path in root.glob("cpu[0-9]*/cpufreq/scaling_governor"):
+        with contextlib.suppress(OSError):
+            found.add(path.read_text(encoding="ascii", errors="replace").strip())
+    return ", ".join(sorted(found)) or None
+
+
 @functools.cache
-def commit() -> str | None:
-    """Name the commit of the working directory; None outside of a repository, or without git."""
-    command = ["git", "rev-parse", "HEAD"]
+def commit(folder: Path | None = None) -> str | None:
+    """Name the commit of a folder; None outside of a repository, or without git.
+
+    Args:
+        folder: None: the working directory.
+    """
+    command = ["git", *(("-C", str(folder)) if folder else ()), "rev-parse", "HEAD"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
     except (OSError, subprocess.TimeoutExpired):

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from harness.errors import StoreError
+from harness.impossible import unlike, without_unlike
 from harness.planned import Case, Expectation, Plan, Trial
 from harness.record import Record, trial_key
 from harness.settings import DEFINITION_ROOTS, root_of
@@ -31,12 +32,16 @@ def merged(runs: Sequence[StoredRun], default_of: DefaultOf) -> tuple[RunFile, l
     Raises:
         StoreError: two records of one trial, environment and attempt differ.
     """
-    known = _known_addresses(case.settings for each in runs for case in each.run.plan.cases)
-
-    def whole(settings: Mapping[str, Any]) -> dict[str, Any]:
-        return _completed(settings, known, default_of)
-
-    plan = _plan([each.run.plan for each in runs], whole)
+    cases = (case.settings for each in runs for case in each.run.plan.cases)
+    whole = completer(cases, default_of)
+    plan = _plan([each.plan for each in runs], whole)
+    meanings = {key: each for stored in reversed(runs) for key, each in stored.run.meanings.items()}
+    unlikes = [unlike(meanings, each.run.meanings) for each in runs]
+    notes = [
+        f"{name} of {stored.folder} is left out: {told}"
+        for stored, found in zip(runs, unlikes, strict=True)
+        for name, told in found.items()
+    ]
     first = runs[0].run
     run = RunFile(
         suite=plan.suite,
@@ -44,12 +49,21 @@ def merged(runs: Sequence[StoredRun], default_of: DefaultOf) -> tuple[RunFile, l
         plugins=list(dict.fromkeys(name for each in runs for name in each.run.plugins)),
         sources=_common([each.run.sources for each in runs]),
         options={**first.options, "jobs": max(each.run.options.get("jobs", 1) for each in runs)},
-        meanings={
-            key: each for stored in reversed(runs) for key, each in stored.run.meanings.items()
-        },
-        plan=plan,
+        meanings=meanings,
+        plan=msgspec.structs.replace(plan, notes=(*plan.notes, *notes)),
     )
-    return run, _records(runs, plan, whole)
+    return run, _records(runs, plan, whole, unlikes)
+
+
+def completer(
+    all_settings: Iterable[Mapping[str, Any]], default_of: DefaultOf
+) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """Make what adds to settings the addresses that others of them know, at their defaults.
+
+    What it gives is plain, as JSON has it: cases are the same where it gives the same.
+    """
+    known = _known_addresses(all_settings)
+    return lambda settings: _completed(settings, known, default_of)
 
 
 def _plan(plans: Sequence[Plan], whole: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Plan:
@@ -81,6 +95,13 @@ def _plan(plans: Sequence[Plan], whole: Callable[[Mapping[str, Any]], dict[str, 
         expectations=_expectations(plans, places, whole),
         margins={key: each for plan in reversed(plans) for key, each in plan.margins.items()},
         notes=tuple(dict.fromkeys(note for plan in plans for note in plan.notes)),
+        # whoever looked at a part may have chosen by it: the error stays shared
+        looks=(len(seeds),) * max(len(plan.looks) for plan in plans),
+        base={
+            address: level
+            for address, level in plans[0].base.items()
+            if address not in factors and all(plan.base.get(address) == level for plan in plans)
+        },
     )
 
 
@@ -160,14 +181,17 @@ def _joined(known: Expectation, more: Expectation) -> Expectation:
 
 
 def _records(
-    runs: Sequence[StoredRun], plan: Plan, whole: Callable[[Mapping[str, Any]], dict[str, Any]]
+    runs: Sequence[StoredRun],
+    plan: Plan,
+    whole: Callable[[Mapping[str, Any]], dict[str, Any]],
+    unlikes: Sequence[Mapping[str, str]],
 ) -> list[Record]:
     """Put the records in the order of the runs; attempts of one trial are counted through."""
     levels = {trial.key: plan.cases[trial.case].levels for trial in plan.trials}
     seen: set[str | bytes] = set()
     attempts: dict[str, int] = {}
     kept = []
-    for stored in runs:
+    for stored, unlike_here in zip(runs, unlikes, strict=True):
         for record in stored.records:
             settings = whole(record.settings)
             key = trial_key(settings, record.seed, record.fold)
@@ -176,6 +200,7 @@ def _records(
             )
             if _is_new(moved, seen, stored):
                 attempts[key] = attempts.get(key, 0) + 1
+                moved = without_unlike(moved, unlike_here)
                 kept.append(msgspec.structs.replace(moved, attempt=attempts[key]))
     return kept
 

@@ -84,6 +84,7 @@ class Plan(Struct, frozen=True, kw_only=True):
         notes: What the user should know: what was dropped, merged or is expected to be skipped.
         looks: After how many seeds an adaptive run stops if all is decided; empty: it runs all.
         until: The metrics whose comparisons decide that; empty: the first that tells of learning.
+        base: What the suite sets in all cases, by address, as text; not what it leaves at defaults.
     """
 
     suite: str
@@ -98,3 +99,4 @@ class Plan(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     looks: tuple[int, ...] = ()
     until: tuple[str, ...] = ()
+    base: dict[str, str] = {}

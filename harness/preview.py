@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sized
 
+from harness.columns import headers, level_text
 from harness.layout import Column, printed
 from harness.planned import Plan
-from harness.render import headers, level_text
 from harness.units import duration, one_line
 
 _MOST_ROWS = 40

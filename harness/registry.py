@@ -61,7 +61,7 @@ KINDS: Mapping[str, _Kind] = {
     "schedule": _Kind("bench_register_schedules", Schedule, (("factor", 1),)),
     "activation": _Kind("bench_register_activations", Activation, (("build", 0),)),
     "initializer": _Kind("bench_register_initializers", Initializer, (("apply", 2),)),
-    "loss": _Kind("bench_register_losses", Loss, (("build", 0),)),
+    "loss": _Kind("bench_register_losses", Loss, (("build", 0), ("accepts", 1))),
     "metric": _Kind("bench_register_metrics", Metric, (("measure", 1),)),
     "procedure": _Kind("bench_register_procedures", Procedure, (("run", 1),)),
 }

@@ -53,6 +53,16 @@ def made_record(
     )
 
 
+def made_records(plan: Plan, case: int, **metrics: Sequence[float | None]) -> list[Record]:
+    """Make a record for each seed from lists of values; None leaves that seed without a record."""
+    found = []
+    for place, seed in enumerate(plan.seeds):
+        values = {name: each[place] for name, each in metrics.items()}
+        if None not in values.values():
+            found.append(made_record(plan, case, seed, metrics=values))
+    return found
+
+
 def made_run(plan: Plan, **more: Any) -> RunFile:
     """Make what `run.json` keeps, without id and time."""
     return RunFile(suite=plan.suite, plan=plan, **more)

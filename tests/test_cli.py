@@ -177,7 +177,7 @@ def test_the_json_of_a_run_compares_each_case_with_its_baseline(
     assert compared["difference"] == pytest.approx(means[1] - means[0])
     assert compared["ci95"][0] <= compared["difference"] <= compared["ci95"][1]
     assert compared["verdict"] is compared["p_adjusted"] is compared["seeds_needed"] is None
-    assert compared["note"] == "not yet"
+    assert compared["note"] == "2 pairs: a word needs 3"
     assert found["expectations"] == [
         {"text": "test_accuracy of every case is at least 0.7", "outcome": "holds"}
     ]
@@ -199,11 +199,20 @@ def test_the_json_of_trials_keeps_its_contract(bench: Callable[..., Any], smoke:
 
 
 def test_the_table_of_a_run_is_what_the_run_printed(bench: Callable[..., Any], smoke: Any) -> None:
-    table = shown(bench, smoke).out
+    header, table = shown(bench, smoke).out.split("\n\n", 1)
 
     assert smoke.ended.out.startswith(table)
     assert smoke.ended.out.endswith(f"kept in results/smoke/{smoke.folder.name}\n")
-    lines = table.splitlines()
+    run, machine, shared = header.splitlines()
+    assert run == f"smoke {smoke.folder.name}: bench run --suite smoke"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC; .+, \d+ cores?, torch .+", machine)
+    assert shared == (
+        "all cases: dataset=digits optimizer=sgd[lr=0.1,momentum=0.9] epochs=2"
+    )
+    cases, title, versus, _ = table.split("\n\n")
+    assert title == "against model=linear; paired by seed, n = 2"
+    assert [each.count("[") for each in versus.splitlines()] == [0, 0, 4]
+    lines = cases.splitlines()
     assert len(lines) == 4
     assert re.split(r"  +", lines[0]) == [
         "model", "test_accuracy", "train_samples_per_s", "memory", "status",
@@ -220,21 +229,26 @@ def test_progress_is_a_line_a_trial_where_no_terminal_watches(smoke: Any) -> Non
 
 
 def test_markdown_and_csv_have_the_same_rows(bench: Callable[..., Any], smoke: Any) -> None:
-    markdown = shown(bench, smoke, "--format", "markdown").out.splitlines()
+    _, cases, _, versus, notes = shown(bench, smoke, "--format", "markdown").out.split("\n\n")
+    markdown = cases.splitlines()
     rows = list(csv.reader(io.StringIO(shown(bench, smoke, "--format", "csv").out)))
     trials = list(
         csv.DictReader(io.StringIO(shown(bench, smoke, "--format", "csv", "--trials").out))
     )
 
     assert len(markdown) == 4
-    assert all(each.startswith("|") and each.endswith("|") for each in markdown)
+    for each in (*markdown, *versus.splitlines()):
+        assert each.startswith("|")
+        assert each.endswith("|")
+    assert all(each.startswith("- ") for each in notes.splitlines())
     assert len(rows) == 3
     assert len({len(each) for each in rows}) == 1
     assert [each["status"] for each in trials] == ["ok"] * 4
 
 
 def test_metrics_choose_the_columns(bench: Callable[..., Any], smoke: Any) -> None:
-    head = shown(bench, smoke, "--metrics", "train-loss,parameters").out.splitlines()[0]
+    _, table = shown(bench, smoke, "--metrics", "train-loss,parameters").out.split("\n\n", 1)
+    head = table.splitlines()[0]
 
     assert re.split(r"  +", head) == ["model", "train_loss", "parameters", "status"]
 
@@ -550,3 +564,34 @@ def test_every_attempt_is_kept_and_the_last_one_counts(
     assert (run.folder / "trials.jsonl").read_bytes() == whole
     shown = bench("show", "--trials", "--format", "json", cwd=run.cwd).json["trials"]
     assert sorted((each["attempt"], each["status"]) for each in shown) == [(1, "ok"), (3, "ok")]
+
+
+LATE = """
+import os, signal
+from harness import hookimpl
+
+@hookimpl
+def bench_register_models():
+    return []
+
+class Late:
+    def __init__(self, number):
+        self.end = (os.kill, os.getpid(), number)
+
+    def __del__(self):
+        kill, pid, number = self.end
+        kill(pid, number)
+
+held = Late(signal.{name})
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_behind_the_last_line_of_a_command_changes_no_exit_code(
+    bench: Callable[..., Any], tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "late.py").write_text(LATE.format(name=name))
+
+    ended = bench("plugins", "-p", "late.py")
+
+    assert (ended.code, ended.err) == (0, "")

@@ -42,7 +42,7 @@ FIELDS = {
     Optimizer: "name build",
     Schedule: "name factor",
     Activation: "name build",
-    Loss: "name build predict",
+    Loss: "name build predict accepts",
     Initializer: "name apply",
     Metric: "name unit direction margin measure when scale step",
     Procedure: "name run",
@@ -111,6 +111,8 @@ def test_the_protocol_has_the_defaults_of_the_design() -> None:
         "timeout_s": 600.0,
         "memory_limit": None,
         "metrics": (),
+        "target": None,
+        "target_metric": None,
     }
 
 

@@ -175,7 +175,7 @@ def test_what_torch_warns_of_becomes_the_reason(monkeypatch: pytest.MonkeyPatch)
     assert caught.value.reason == "torch sees no CUDA device: the NVIDIA driver is too old"
 
 
-def test_cuda_counts_its_allocator_s_bytes() -> None:
+def test_cuda_counts_its_allocator_s_bytes(holds: Any) -> None:
     cuda = FakeCuda()
     device = open_device("cuda", cuda=cuda)
 
@@ -183,7 +183,8 @@ def test_cuda_counts_its_allocator_s_bytes() -> None:
     device.reset_peak()
     assert device.peak_bytes().value == 500
     assert device.allocated_bytes().value == 500
-    assert device.reserved_bytes().value == 1024
+    reserved = device.reserved_bytes().value
+    holds("device_reserved_bytes", "made-up counters of torch.cuda", reserved, 1024)
     device.synchronize()
     assert cuda.waited == [torch.device("cuda", 0)]
 
@@ -277,6 +278,25 @@ def test_a_real_gpu_times_steps_and_counts_bytes() -> None:
     assert base is not None
     assert peak is not None
     assert peak - base >= 4 * 2**20
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device here")
+@pytest.mark.parametrize("size", [10 * 2**20, 100 * 2**20, 2**30])
+def test_a_real_gpu_s_peak_is_that_of_known_tensors(size: int, holds: Any) -> None:
+    device = open_device("cuda")
+    device.synchronize()
+    base = device.allocated_bytes().value
+    device.reset_peak()
+    torch.ones(size, dtype=torch.uint8, device=device.place)
+    device.synchronize()
+
+    peak, reserved = device.peak_bytes().value, device.reserved_bytes().value
+    assert base is not None
+    assert peak is not None
+    holds("device_peak_bytes", "tensors of a known size on a GPU", peak - base, size, within=0.01)
+    against = "torch.cuda.max_memory_reserved"
+    holds("device_reserved_bytes", against, reserved, torch.cuda.max_memory_reserved())
 
 
 @pytest.mark.mps

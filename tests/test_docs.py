@@ -105,6 +105,18 @@ def test_the_table_of_metrics_is_the_one_in_the_code() -> None:
     assert table in (ROOT / "docs/metrics.md").read_text(), f"docs/metrics.md should have:\n{table}"
 
 
+def test_every_metric_was_held_against_something() -> None:
+    page = (ROOT / "docs/metrics.md").read_text()
+    table = page.split("<!-- held: begin -->")[1].split("<!-- held: end -->")[0]
+    held = {
+        name
+        for line in table.splitlines()
+        for name in re.findall(r"`(\w+)`", line.partition(" | ")[0])
+    }
+
+    assert held == set(MEANINGS)
+
+
 def row(meaning: Meaning) -> str:
     margin = f"{meaning.margin:.0%}" if meaning.scale == "ratio" else f"{meaning.margin:g}"
     return (

@@ -205,7 +205,7 @@ def test_a_table_of_a_suite_is_checked_as_it_is_read() -> None:
             {"base": {"modl": "mlp"}},
             "unknown address 'modl': did you mean 'model'? (known: batch_size, bias_init, dataset,"
             " device, epochs, init, loading, loss, memory_limit, metrics, model, optimizer, ..."
-            " (18 in all))",
+            " (20 in all))",
         ),
         ({"factors": {"epochs": 5}}, "factors: epochs must be a list, not 5"),
         ({"factors": {"epochs": "5,6"}}, "factors: epochs must be a list, not '5,6'"),
@@ -268,7 +268,7 @@ def test_a_table_of_a_suite_is_checked_as_it_is_read() -> None:
             {"expect": [{"metric": "mse", "better_than": {"modl": "a"}}]},
             "unknown address 'modl': did you mean 'model'? (known: batch_size, bias_init, dataset,"
             " device, epochs, init, loading, loss, memory_limit, metrics, model, optimizer, ..."
-            " (18 in all))",
+            " (20 in all))",
         ),
         ({"seeds": 0}, "seeds=0 plans no seed: give a number from 1, FIRST:END, or a list"),
     ],

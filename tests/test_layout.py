@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.layout import Column, csv_text, printed
+from harness.layout import Column, csv_text, listed, printed, titled
 from harness.units import one_line
 
 CELLS = st.text(max_size=40).map(one_line)
@@ -101,8 +102,68 @@ def test_lines_below_stand_apart_and_are_broken_too() -> None:
     ] == [
         "",
         "skipped: there is no",
-        "GPU here",
+        "  GPU here",
     ]
+
+
+def test_lines_are_a_list_in_markdown_and_paragraphs_in_latex() -> None:
+    lines = ["a | b", "50 % of c_d"]
+
+    assert listed(lines) == "a | b\n50 % of c_d"
+    assert listed(lines, "markdown") == "- a \\| b\n- 50 % of c_d"
+    assert listed(lines, "latex") == "a \\ensuremath{|} b\n\n50 \\% of c\\_d"
+    assert listed([]) == listed([], "markdown") == listed([], "latex") == ""
+
+
+def test_a_title_stands_above_and_is_escaped_as_the_table_is() -> None:
+    assert titled("a_b | c", "table") == "a_b | c\n\ntable"
+    assert titled("a_b | c", "table", "markdown") == "a_b \\| c\n\ntable"
+    assert titled("a_b | c", "table", "latex") == "a\\_b \\ensuremath{|} c\n\ntable"
+    assert titled("a long title", "table", width=10) == "a long\n  title\n\ntable"
+
+
+def test_latex_has_the_rules_of_booktabs() -> None:
+    assert printed([INIT, STATUS], "latex", below=["50 %"]).splitlines() == [
+        r"\begin{tabular}{ll}",
+        r"\toprule",
+        r"init & status \\",
+        r"\midrule",
+        r"normal[std=0.01] & ok 3, timeout 2 \\",
+        r"xavier\_uniform & ok 5 \\",
+        r"\bottomrule",
+        r"\end{tabular}",
+        "",
+        r"50 \%",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        (r"\input{/etc/passwd}", r"\textbackslash{}input\{/etc/passwd\}"),
+        ("a & b % c $ d # e _ f", r"a \& b \% c \$ d \# e \_ f"),
+        ("~^`\"<>|", r"\textasciitilde{}\textasciicircum{}\textasciigrave{}\char34{}"
+         r"\ensuremath{<}\ensuremath{>}\ensuremath{|}"),
+        ("[128,64]", "{[}128,64]"),
+        ("*", "{*}"),
+        ("0.95 ±0.01", r"0.95 \ensuremath{\pm}0.01"),
+        ("-5 [-12, 31] a-1 1e-4", "$-$5 [$-$12, 31] a-1 1e-4"),
+        ("a---b ,, ''", "a-{}-{}-b ,{}, '{}'"),
+    ],
+)  # fmt: skip
+def test_no_text_is_a_command_of_latex(cell: str, shown: str) -> None:
+    line = printed([Column(header="h", cells=[cell])], "latex").splitlines()[4]
+
+    assert line == shown + r" \\"
+
+
+@given(CELLS)
+def test_latex_has_as_many_braces_open_as_closed_and_no_bare_sign(cell: str) -> None:
+    shown = listed([cell], "latex")
+    bare = re.sub(r"\\[a-z]+\d*\{|\\[{}&%$#_]", "", shown)
+
+    assert re.sub(r"\\[{}]", "", shown).count("{") == re.sub(r"\\[{}]", "", shown).count("}")
+    assert not re.search(r"[&%#_~^\\]", bare)
 
 
 def test_a_table_without_rows_has_its_headers() -> None:

@@ -132,6 +132,25 @@ def test_the_processor_is_named_by_the_kernel_or_by_python(tmp_path: Path) -> No
     assert machine.processor(tmp_path / "absent")
 
 
+@pytest.mark.parametrize(
+    ("cores", "found"),
+    [
+        ([], None),
+        (["performance", "performance"], "performance"),
+        (["powersave", "performance"], "performance, powersave"),
+    ],
+)
+def test_the_governor_is_that_of_all_cores(
+    tmp_path: Path, cores: list[str], found: str | None
+) -> None:
+    for number, name in enumerate(cores):
+        folder = tmp_path / f"cpu{number}" / "cpufreq"
+        folder.mkdir(parents=True)
+        (folder / "scaling_governor").write_text(f"{name}\n")
+
+    assert machine.governor(tmp_path) == found
+
+
 def test_the_commit_is_that_of_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,6 +158,9 @@ def test_the_commit_is_that_of_the_working_directory(
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
     wanted = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    elsewhere = machine.commit()
+    assert machine.commit(tmp_path) == wanted.stdout.strip() != elsewhere
+    machine.commit.cache_clear()
     monkeypatch.chdir(tmp_path)
 
     assert machine.commit() == wanted.stdout.strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from made import made_case, made_plan, made_record, made_run
 
 from harness.errors import StoreError
 from harness.merge import merged
+from harness.metrics import Meaning
 from harness.planned import Expectation, Plan
 from harness.record import Record
 from harness.store import StoredRun
@@ -167,3 +169,46 @@ def test_a_merged_run_merged_again_with_one_of_its_parts_has_nothing_twice() -> 
     )
 
     assert again == first
+
+
+def test_a_metric_of_another_unit_is_missing_with_the_reason_and_noted() -> None:
+    first, second = made_plan(SIGMOID, seeds=(0,)), made_plan(SIGMOID, seeds=(1,))
+    took = Meaning("took", "s", "lower", 0.1, "ratio", "Time of something.")
+    runs = [
+        stored(
+            first,
+            all_records(first, metrics={"took/a": 2.0, "mse": 0.5}, curves={"took/a": [2.0]}),
+            "a",
+            meanings={"took": took},
+        ),
+        stored(
+            second,
+            all_records(second, metrics={"took/a": 2000.0, "mse": 0.5}, curves={"took/a": [2e3]}),
+            "b",
+            meanings={"took": replace(took, unit="ms", direction="higher")},
+        ),
+    ]
+
+    run, (one, other) = merged(runs, no_default)
+
+    told = "its unit is ms there and s elsewhere, its direction is higher there and lower elsewhere"
+    assert run.plan.notes == (f"took of b is left out: {told}",)
+    assert run.meanings == {"took": took}
+    assert (one.metrics, one.missing) == ({"took/a": 2.0, "mse": 0.5}, {})
+    assert (other.metrics, other.missing) == ({"took/a": None, "mse": 0.5}, {"took/a": told})
+    assert (one.curves, other.curves) == ({"took/a": [2.0]}, {})
+
+
+def test_what_all_runs_set_in_all_cases_stays_so() -> None:
+    first = msgspec.structs.replace(
+        made_plan(made_case({"lr": 1}, init="zeros")),
+        base={"epochs": "2", "dataset": "digits", "init": "zeros"},
+    )
+    second = msgspec.structs.replace(
+        made_plan(made_case({"lr": 1}, init="ones")),
+        base={"dataset": "digits", "epochs": "3", "init": "ones"},
+    )
+
+    run, _ = merged([stored(first, []), stored(second, [])], no_default)
+
+    assert run.plan.base == {"dataset": "digits"}

@@ -59,17 +59,17 @@ UNKNOWN_NAMES = {
     run("model=mlp optimizer=sgd hiden=8"): (
         "unknown address 'hiden': did you mean 'hidden'? (known: activation, batch_size, bias_init,"
         " dampening, dataset, decay_bias, device, dropout, epochs, hidden, init, label_smoothing,"
-        " ... (40 in all))"
+        " ... (42 in all))"
     ),
     run("model=linear epoch=3"): (
         "unknown address 'epoch': did you mean 'epochs'? (known: batch_size, bias, bias_init,"
         " dataset, device, epochs, init, label_smoothing, loading, loss, loss.label_smoothing,"
-        " loss.reduction, ... (24 in all))"
+        " loss.reduction, ... (26 in all))"
     ),
     run("modle=mlp"): (
         "unknown address 'modle': did you mean 'model'? (known: batch_size, bias_init, dataset,"
         " device, epochs, init, label_smoothing, loading, loss, loss.label_smoothing,"
-        " loss.reduction, memory_limit, ... (22 in all))"
+        " loss.reduction, memory_limit, ... (24 in all))"
     ),
     on_smoke("metrics=test_acuracy"): (
         "metrics: unknown metric 'test_acuracy': did you mean 'test_accuracy'?"
@@ -221,7 +221,7 @@ FILES = {
     "[suites.a]\nbase = { modl = 'mlp' }": (
         "suite 'a' ({folder}/bench.toml): unknown address 'modl': did you mean 'model'?"
         " (known: batch_size, bias_init, dataset, device, epochs, init, loading, loss,"
-        " memory_limit, metrics, model, optimizer, ... (18 in all))"
+        " memory_limit, metrics, model, optimizer, ... (20 in all))"
     ),
     "[suites.a]\nbase = { 'model.hidden' = '[8' }": (
         "suite 'a' ({folder}/bench.toml): base: model.hidden:"

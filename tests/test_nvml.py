@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import statistics
+import time
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
+from harness.metrics import GPU
 from harness.nvml import GpuWatch, open_nvml
 
 OURS = 4711
@@ -75,12 +78,12 @@ def watched(nvml: Any, samples: int = 0) -> dict[str, Any]:
     return watch.readings()
 
 
-def test_samples_are_summed_up_in_si_units() -> None:
+def test_samples_are_summed_up_in_si_units(holds: Any) -> None:
     nvml = FakeNvml(utilisation=[50, 100], used=[3000, 1000], power_mw=[100_000, 300_000])
 
     found = watched(nvml, samples=1)
 
-    assert {name: each.value for name, each in found.items()} == {
+    expected = {
         "gpu_utilisation": 0.75,
         "gpu_memory_bytes": 3000,
         "gpu_power_w": 200,
@@ -88,19 +91,22 @@ def test_samples_are_summed_up_in_si_units() -> None:
         "gpu_throttled_share": 0,
         "gpu_other_processes": 0,
     }
+    assert found.keys() == expected.keys() == GPU
+    for name, figure in expected.items():
+        holds(name, "made-up answers of NVML", found[name].value, figure)
     assert nvml.asked == ["GPU-1234"]
 
 
-def test_heat_slows_a_clock_and_idleness_does_not() -> None:
-    found = watched(FakeNvml(reasons=[HEAT, IDLE]), samples=1)
+def test_heat_slows_a_clock_and_idleness_does_not(holds: Any) -> None:
+    found = watched(FakeNvml(reasons=[HEAT, IDLE]), samples=1)["gpu_throttled_share"]
 
-    assert found["gpu_throttled_share"].value == 0.5
+    holds("gpu_throttled_share", "made-up answers of NVML", found.value, 0.5)
 
 
-def test_other_processes_are_counted_without_this_one() -> None:
-    found = watched(FakeNvml(pids=[[OURS, 1, 2]]))
+def test_other_processes_are_counted_without_this_one(holds: Any) -> None:
+    found = watched(FakeNvml(pids=[[OURS, 1, 2]]))["gpu_other_processes"]
 
-    assert found["gpu_other_processes"].value == 2
+    holds("gpu_other_processes", "made-up answers of NVML", found.value, 2)
 
 
 def test_where_nvml_does_not_list_this_process_the_others_are_unknown() -> None:
@@ -156,15 +162,35 @@ def test_the_real_pynvml_has_every_call_that_is_made() -> None:
 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device here")
-def test_a_real_gpu_draws_power_and_holds_memory() -> None:
+def test_a_real_gpu_is_seen_as_torch_sees_it(holds: Any) -> None:
+    """Every counter that this driver answers; one that it does not has a reason."""
     uuid = str(torch.cuda.get_device_properties(0).uuid)
-    held = torch.ones(64 * 2**20, device="cuda")
-    with GpuWatch(open_nvml(), uuid) as watch:
-        for _ in range(200):
-            held @ held
-        torch.cuda.synchronize()
+    held = torch.ones(8192, 8192, device="cuda")
+    utilisation, power_w = [], []
+    began = time.perf_counter()
+    with GpuWatch(open_nvml(), uuid, period_s=0.05) as watch:
+        while time.perf_counter() - began < 5:
+            for _ in range(20):
+                held = (held @ held).clamp_(0, 1)
+            torch.cuda.synchronize()
+            utilisation.append(torch.cuda.utilization() / 100)
+            power_w.append(torch.cuda.power_draw() / 1000)
+        elapsed_s = time.perf_counter() - began
+    free, total = torch.cuda.mem_get_info()
 
-    found = watch.readings()
+    found = {name: each.value for name, each in watch.readings().items()}
 
-    assert found["gpu_memory_bytes"].value is None or found["gpu_memory_bytes"].value >= 2**28
-    assert found["gpu_power_w"].value is None or found["gpu_power_w"].value > 1
+    expected = {
+        "gpu_utilisation": (statistics.mean(utilisation), 0.15, "torch.cuda.utilization"),
+        "gpu_memory_bytes": (total - free, 0.05, "torch.cuda.mem_get_info"),
+        "gpu_power_w": (statistics.mean(power_w), 0.15, "torch.cuda.power_draw"),
+        "gpu_energy_j": (
+            statistics.mean(power_w) * elapsed_s,
+            0.2,
+            "torch.cuda.power_draw times the time",
+        ),
+    }
+    for name, (figure, within, against) in expected.items():
+        if found[name] is not None:
+            holds(name, against, found[name], figure, within=within)
+    assert found["gpu_memory_bytes"] is not None

@@ -193,11 +193,39 @@ def test_what_an_override_leaves_without_meaning_is_dropped_with_a_note() -> Non
         "test_accuracy of model.activation=relu is at least 0.9"
     ]
     assert plan.notes == (
-        "exclude init=normal model.activation=sigmoid matches no case: dropped",
+        "dropped, 4 parts of the suite that match nothing now:"
+        " exclude init=normal model.activation=sigmoid matches no case;"
+        " baseline init=normal[std=0.01] is in no case;"
+        " expect: test_accuracy of init=normal[std=0.01] is at most 0.3 matches no case;"
+        " expect: mse of every case is better than init=normal matches no case",
+    )
+
+
+def test_one_or_two_parts_that_are_dropped_are_a_note_each() -> None:
+    expect = [{"where": {"init": "normal[std=0.01]"}, "metric": "test_accuracy", "max": 0.3}]
+
+    assert planned("init=zeros", **INIT, expect=expect).notes == (
         "baseline init=normal[std=0.01] is in no case: dropped",
         "expect: test_accuracy of init=normal[std=0.01] is at most 0.3 matches no case: dropped",
-        "expect: mse of every case is better than init=normal matches no case: dropped",
     )
+
+
+def test_a_plan_keeps_what_the_suite_sets_in_all_cases() -> None:
+    assert planned(**INIT).base == {
+        "model": "mlp[hidden=[8]]",
+        "dataset": "digits",
+        "optimizer": "sgd[lr=0.1]",
+    }
+    assert planned("epochs=2", "model=linear,mlp", **INIT).base == {
+        "dataset": "digits",
+        "optimizer": "sgd[lr=0.1]",
+        "epochs": "2",
+    }
+    assert planned("memory_limit=none", base=BASE).base == {**BASE, "memory_limit": "none"}
+    assert planned("model=linear", base={**BASE, "model.hidden": [8]}).base == {
+        "optimizer": "sgd",
+        "model": "linear",
+    }
 
 
 def test_a_factor_over_an_option_of_the_old_model_goes_with_it() -> None:
@@ -248,8 +276,8 @@ def test_a_device_that_is_absent_is_expected_to_be_skipped() -> None:
             "mse of epochs=1 is at least 0.1 and at most 2",
         ),
         (
-            {"metric": "mse", "max": 2, "of": "median", "epoch": 3},
-            "median mse of every case is at most 2 after epoch 3",
+            {"metric": "mse", "max": 2, "of": "median", "epoch": 1},
+            "median mse of every case is at most 2 after epoch 1",
         ),
         (
             {"metric": "mse", "max": 2, "by_epoch": 3, "share": 0.8},
@@ -281,6 +309,27 @@ def test_an_expectation_is_a_sentence(expect: dict[str, Any], told: str) -> None
     assert expectation.text == told
     for name in ("metric", "min", "max", "status", "epoch", "by_epoch"):
         assert getattr(expectation, name) == expect.get(name)
+
+
+FAR = {"metric": "mse", "max": 2, "epoch": 3}
+
+
+def test_an_expectation_behind_the_last_epoch_is_refused_and_under_an_override_dropped() -> None:
+    told = "expect: mse of every case is at most 2 after epoch 3: training ends after epoch 2"
+
+    assert refused(factors={"epochs": [2, 5]}, expect=[FAR]) == f"suite 's': {told}"
+    dropped = planned("epochs=2,5", expect=[FAR])
+    assert (dropped.expectations, dropped.notes) == ((), (f"{told}: dropped",))
+
+
+def test_an_expectation_up_to_the_last_epoch_is_kept() -> None:
+    whole = {**BASE, "epochs": 3}
+
+    assert len(planned(base=whole, expect=[FAR]).expectations) == 1
+    far = {**FAR, "where": {"epochs": 5}}
+    assert len(planned(factors={"epochs": [2, 5]}, expect=[far]).expectations) == 1
+    counting = {**whole, "procedure": "infer", "epochs": 1}  # other procedures count what they like
+    assert len(planned(base=counting, expect=[FAR]).expectations) == 1
 
 
 def test_an_expectation_names_its_cases_and_those_that_they_are_compared_with() -> None:

@@ -8,17 +8,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
 from made import made_case, made_plan, made_record
 
 from harness.errors import UnknownName
 from harness.metrics import Meaning
 from harness.planned import Plan
 from harness.record import Record
-from harness.render import headers, level_text, render_cases, render_trials
-from harness.settings import plain, text
+from harness.render import render_cases, render_trials
 from harness.tables import summaries
-from tests.test_settings import LEVELS
 
 FAST = {"train_samples_per_s": 12_300.0, "host_peak_bytes": 3_586_130}
 PLAN = made_plan(
@@ -303,51 +300,3 @@ def test_a_plugins_unit_is_printed_with_its_trials() -> None:
     found = [made_record(PLAN, 0, 0, metrics={"power": 42})]
 
     assert "42 W" in render_trials(PLAN, found, meanings={"power": told})
-
-
-@given(LEVELS.filter(lambda level: level is not None))
-def test_a_level_of_json_prints_as_its_text(level: Any) -> None:
-    """A text that reads as a name with options is the one thing that JSON cannot tell apart."""
-    kept = msgspec.json.decode(msgspec.json.encode(plain(level)))
-    shown_level = level_text(kept)
-
-    if isinstance(level, str | tuple):
-        assert shown_level
-    else:
-        assert shown_level == text(level)
-
-
-@pytest.mark.parametrize(
-    ("value", "cell"),
-    [
-        (None, "-"),
-        ("relu", "relu"),
-        ("normal[std=0.01]", "normal[std=0.01]"),
-        ('{"*.weight"=normal}', '"{\\"*.weight\\"=normal}"'),
-        ("{*.weight=normal}", "{*.weight=normal}"),
-        ("true", '"true"'),
-        (True, "true"),
-        ([128, 64], "[128,64]"),
-        ([["a", None]], "[[a,-]]"),
-        (0.1, "0.1"),
-        ("a b", '"a b"'),
-        ("", '""'),
-    ],
-)
-def test_levels_print_as_they_are_written(value: Any, cell: str) -> None:
-    assert level_text(value) == cell
-
-
-@pytest.mark.parametrize(
-    ("factors", "names"),
-    [
-        (("init", "model.activation"), ("init", "activation")),
-        (("model.dropout", "loss.dropout"), ("model.dropout", "loss.dropout")),
-        (("model.status",), ("model.status",)),
-        (("optimizer", "optimizer.lr"), ("optimizer", "lr")),
-    ],
-)
-def test_a_header_is_the_shortest_address_that_is_clear(
-    factors: tuple[str, ...], names: tuple[str, ...]
-) -> None:
-    assert headers(factors, ["status"]) == names

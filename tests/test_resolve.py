@@ -8,7 +8,16 @@ from typing import Any
 import bench_builtin
 import pytest
 
-from harness.definitions import ActivationName, Dataset, Metric, Model, Task
+from harness.definitions import (
+    ActivationName,
+    Dataset,
+    Findings,
+    Metric,
+    Model,
+    Procedure,
+    Schedule,
+    Task,
+)
 from harness.errors import BenchError, PluginError, SettingError
 from harness.hookspecs import hookimpl
 from harness.registry import registry_of
@@ -63,7 +72,23 @@ MADE.bench_register_datasets = hookimpl(  # type: ignore[attr-defined]
     specname="bench_register_datasets",
 )
 MADE.bench_register_metrics = hookimpl(  # type: ignore[attr-defined]
-    lambda: [Metric("Norm", "1", "lower", 0.1, norm)], specname="bench_register_metrics"
+    lambda: [
+        Metric("Norm", "1", "lower", 0.1, norm),
+        Metric("often", "1", "higher", 0.1, norm, when="epoch"),
+    ],
+    specname="bench_register_metrics",
+)
+PLAIN = ModuleType("plain")
+PLAIN.bench_register_schedules = hookimpl(  # type: ignore[attr-defined]
+    lambda: [Schedule("constant", lambda progress: 1.0)], specname="bench_register_schedules"
+)
+PLAIN.bench_register_procedures = hookimpl(  # type: ignore[attr-defined]
+    lambda: [Procedure("train", lambda workload: Findings())],
+    specname="bench_register_procedures",
+)
+BY_EPOCH = (
+    "often, running_train_accuracy, running_train_loss, test_accuracy, test_loss, train_accuracy,"
+    " train_loss, validation_accuracy, validation_loss"
 )
 REGISTRY = registry_of(builtin=bench_builtin, made=MADE)
 BASE = {"model": "mlp", "optimizer": "sgd"}
@@ -106,8 +131,96 @@ def test_settings_have_every_address_with_the_defaults_of_the_design() -> None:
         "timeout_s": 600.0,
         "memory_limit": None,
         "metrics": (),
+        "target": None,
+        "target_metric": None,
     }
     assert settings["model.hidden"] == (256,)
+
+
+@pytest.mark.parametrize(
+    ("kind", "loss", "told"),
+    [
+        (
+            "regression",
+            "cross_entropy",
+            "cross_entropy compares classes, not the targets of a regression task: loss=mse does",
+        ),
+        (
+            "classification",
+            "mse",
+            "mse compares numbers, not the targets of a classification task:"
+            " loss=cross_entropy does",
+        ),
+        (
+            "binary",
+            "nll",
+            "nll compares classes, not the targets of a binary task: loss=bce_with_logits does",
+        ),
+    ],
+)
+def test_a_loss_that_does_not_fit_the_task_is_refused_with_one_that_does(
+    kind: str, loss: str, told: str
+) -> None:
+    assert resolved(dataset=f"kinds[kind={kind}]", loss=loss).refused == told
+    assert resolved(dataset=f"kinds[kind={kind}]").refused is None
+
+
+def test_a_model_that_refuses_speaks_before_a_loss_that_does() -> None:
+    found = resolved(dataset="kinds[kind=sequence]", loss="bce", model="lenet")
+
+    assert found.refused == "lenet takes images, not sequences"
+
+
+@pytest.mark.parametrize(
+    ("kind", "metric"), [("classification", "test_accuracy"), ("regression", "test_loss")]
+)
+def test_a_target_is_about_the_usual_metric_of_the_task(kind: str, metric: str) -> None:
+    found = resolved(dataset=f"kinds[kind={kind}]", target=0.5)
+
+    assert (found.settings["target"], found.settings["target_metric"]) == (0.5, metric)
+
+
+def test_a_target_names_its_metric() -> None:
+    found = resolved(target=1, target_metric="train_loss")
+    own = resolved(target=1, target_metric="often/layer", metrics="often")
+
+    assert (found.settings["target"], found.settings["target_metric"]) == (1.0, "train_loss")
+    assert own.settings["target_metric"] == "often/layer"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (
+            {"target_metric": "Norm", "metrics": "Norm"},
+            f"target_metric=Norm has no figure after each epoch (known: {BY_EPOCH})",
+        ),
+        (
+            {"target_metric": "test_acuracy"},
+            "target_metric=test_acuracy has no figure after each epoch:"
+            f" did you mean 'test_accuracy'? (known: {BY_EPOCH})",
+        ),
+        (
+            {"target_metric": "often"},
+            "target_metric=often is not taken: give metrics=often",
+        ),
+        (
+            {"target_metric": "running_train_accuracy"},
+            "target_metric=running_train_accuracy is not taken:"
+            " give metrics=running_train_accuracy",
+        ),
+    ],
+)
+def test_a_target_s_metric_is_one_that_is_taken_after_each_epoch(
+    given: dict[str, Any], told: str
+) -> None:
+    registry = registry_of(made=MADE, plain=PLAIN)
+    base = levels({"model": "steps", "optimizer": "none", "dataset": "kinds", "loss": "none"})
+
+    with pytest.raises(SettingError) as caught:
+        Resolver(registry).resolve(base, levels({**given, "target": 0.5}))
+
+    assert str(caught.value) == told
 
 
 @pytest.mark.parametrize("kind", LOSS_BY_KIND)

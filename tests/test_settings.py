@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from harness.errors import LevelError
 from harness.settings import (
+    DEEPEST,
     Globs,
     Level,
     Named,
@@ -248,3 +249,26 @@ def test_a_nested_table_means_addresses_and_one_under_init_means_globs() -> None
         "init": {"*.weight": "normal"},
         "optimizer.lr": 1,
     }
+
+
+@pytest.mark.parametrize("outer", ["[{}]", "a[b={}]", "{{a={}}}"])
+def test_levels_stand_in_each_other_up_to_a_depth(outer: str) -> None:
+    deep = "x"
+    for _ in range(DEEPEST):
+        deep = outer.format(deep)
+
+    assert text(parse_level(deep)) == deep
+    for deeper in (outer.format(deep), "[" * 100_000):
+        with pytest.raises(LevelError) as caught:
+            parse_level(deeper)
+        assert str(caught.value) == "a level is nested deeper than 32"
+
+
+def test_lists_and_tables_of_python_stand_in_each_other_up_to_a_depth() -> None:
+    deep: object = "x"
+    for place in range(DEEPEST):
+        deep = [deep] if place % 2 else {"a": deep}
+
+    assert parse_level(text(level_of(deep))) == level_of(deep)
+    with pytest.raises(LevelError, match=r"^a level is nested deeper than 32$"):
+        level_of([deep])

@@ -105,8 +105,8 @@ def check_columns(plan: Plan, wanted: Sequence[str]) -> None:
 
     Of the procedures only `train` is known to find nothing but what is planned.
     """
+    from harness.columns import MEMORY
     from harness.metrics import MEANINGS, base_name
-    from harness.render import MEMORY
 
     if any(case.settings.get("procedure") != "train" for case in plan.cases):
         return

@@ -12,7 +12,7 @@ from harness.errors import what_would_work
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-FORMATS = ("table", "markdown", "csv", "json")
+FORMATS = ("table", "markdown", "latex", "csv", "json")
 
 FORMAT = click.option(
     "--format", "style", type=click.Choice(FORMATS), default="table", help="Of the table."

@@ -10,7 +10,7 @@ from typing import cast
 
 import click
 
-from harness.cli import machine, names, read, train  # noqa: F401  # they add their commands
+from harness.cli import judge, machine, names, read, train  # noqa: F401  # they add commands
 from harness.cli.group import bench
 from harness.cli.output import MOST
 from harness.console import bear_everything, lost
@@ -46,9 +46,9 @@ def main() -> None:
         run_name = str(stop.__cause__ or stop)
         resume = f"; bench resume {run_name} goes on" if run_name else ""
         code = _told(f"interrupted: finished trials are kept{resume}", INTERRUPTED)
-        for number in _ENDING:  # the end of the interpreter would make one more of them fatal
-            if hasattr(signal, number):
-                signal.signal(getattr(signal, number), signal.SIG_IGN)
+    for number in _ENDING:  # the end of the interpreter would make one more of them fatal
+        if hasattr(signal, number):
+            signal.signal(getattr(signal, number), signal.SIG_IGN)
     if code != INTERRUPTED and (reason := lost()):
         code = _told(f"stdout could not be written: {reason}")
     sys.exit(code if isinstance(code, int) else 0)

@@ -9,79 +9,58 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from harness import console
 from harness.cli.asked import columns_of
-from harness.console import columns
 
 if TYPE_CHECKING:
-    from harness.expectations import Outcome
     from harness.layout import Style
     from harness.progress import Progress
     from harness.store import StoredRun
+    from harness.tables import CaseSummary
 
 MOST = 1000
 """Characters of a line that is told; a foreign text is cut there."""
 
-_SEEN = {"fails": "fails", "undecided": "is undecided"}
-
 
 def show_ended(folder: Path, style: str, metrics: str | None) -> int:
     """Print the table of a run that has just ended, and give its exit code."""
-    from harness import expectations, store, tables
+    from harness import closing, expectations, store, tables
     from harness.units import one_line
 
     stored = store.read_run(folder)
     print_notes(stored)
-    show_run(stored, style, metrics)
-    options, plan = stored.run.options, stored.run.plan
+    options, plan = stored.run.options, stored.plan
     rows = tables.summaries(plan, stored.records, stored.run.meanings)
+    show_run(stored, rows, style, metrics)
     outcomes = expectations.expectations(plan, rows, stored.records)
-    below = [*_expectation_lines(outcomes), f"kept in {one_line(str(folder), MOST)}"]
-    click.echo("\n" + "\n".join(below), err=style != "table")
-    return expectations.exit_code(
+    code = expectations.exit_code(
         plan,
         stored.records,
         strict=bool(options.get("strict")),
         check_failed=bool(options.get("check")) and not expectations.all_hold(outcomes),
     )
-
-
-def _expectation_lines(outcomes: Sequence[Outcome]) -> list[str]:
-    """Count the expectations that hold, and tell those that do not."""
-    from harness.units import one_line
-
-    if not outcomes:
-        return []
-    wrong = [
-        one_line(f"expected, but it {_SEEN[each.outcome]}: {each.text}", MOST)
-        for each in outcomes
-        if each.outcome != "holds"
+    below = [
+        *closing.expectation_lines(outcomes),
+        *closing.exit_lines(plan, stored.records, outcomes, code),
+        f"kept in {one_line(str(folder), MOST)}",
     ]
-    return [
-        f"{len(outcomes) - len(wrong)} of {len(outcomes)} expectations of the suite hold",
-        *wrong,
-    ]
+    click.echo("\n" + "\n".join(below), err=style != "table")
+    return code
 
 
-def show_run(stored: StoredRun, style: str, metrics: str | None, *, trials: bool = False) -> None:
-    """Print the table of a run, its trials, or the JSON of either."""
-    from harness import document, render, tables
+def show_run(
+    stored: StoredRun, rows: Sequence[CaseSummary], style: str, metrics: str | None
+) -> None:
+    """Print the tables of a run's cases, or its JSON."""
+    from harness import columns, document, page
 
-    plan, meanings = stored.run.plan, stored.run.meanings
     if style == "json":
-        print_json(document.trials_document(stored) if trials else document.document(stored))
+        columns.shown_metrics(rows, columns_of(metrics))  # a wrong name is one in every format
+        print_json(document.document(stored))
         return
-    wanted = columns_of(metrics)
     width = terminal_width() if style == "table" else None
-    style = cast("Style", style)
-    if trials:
-        print_text(
-            render.render_trials(
-                plan, stored.records, style=style, metrics=wanted, width=width, meanings=meanings
-            )
-        )
-        return
-    rows = tables.summaries(plan, stored.records, meanings)
-    print_text(render.render_cases(plan, rows, style=style, metrics=wanted, width=width))
+    style, wanted = cast("Style", style), columns_of(metrics)
+    print_text(page.cases_page(stored, rows, style=style, metrics=wanted, width=width))
 
 
 def progress_on_stderr() -> Progress:
@@ -115,8 +94,8 @@ def print_json(content: object) -> None:
 
 def terminal_width() -> int | None:
     """Count the columns that stdout has; None where it is no terminal."""
-    return columns(sys.stdout)
+    return console.columns(sys.stdout)
 
 
 def _width_of_stderr() -> int:
-    return columns(sys.stderr) or 80
+    return console.columns(sys.stderr) or 80

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from harness.cli.asked import places_of
+from harness.cli.asked import columns_of, places_of
 from harness.cli.group import FORMAT, METRICS, RUN, bench, shared
-from harness.cli.output import print_notes, progress_on_stderr, show_ended, show_run
+from harness.cli.output import (
+    print_json,
+    print_notes,
+    print_text,
+    progress_on_stderr,
+    show_ended,
+    terminal_width,
+)
+
+if TYPE_CHECKING:
+    from harness.layout import Style
+    from harness.store import StoredRun
 
 
 @bench.command()
@@ -17,16 +29,69 @@ from harness.cli.output import print_notes, progress_on_stderr, show_ended, show
 @FORMAT
 @METRICS
 @click.option("--trials", is_flag=True, help="A row a trial.")
+@click.option("--effects", is_flag=True, help="Main effects and interactions of the factors.")
+@click.option("--pivot", metavar="FACTOR", help="The levels of a factor side by side.")
 @shared
 @click.pass_context
 def show(ctx: click.Context, /, **given: Any) -> int:
     """Print the table of a run: a path, an id, a suite's latest; without RUN, the latest of all."""
-    from harness import store
+    from harness import runs, store
 
-    stored = store.read_run(store.find_run(places_of(ctx).results, given["run_name"]))
+    _check_one(given)
+    stored = store.read_run(runs.find_run(places_of(ctx).results, given["run_name"]))
     print_notes(stored)
-    show_run(stored, given["style"], given["metrics"], trials=given["trials"])
+    if given["style"] == "json":
+        _show_json(stored, given)
+    else:
+        _show_page(stored, given)
     return 0
+
+
+def _check_one(given: Mapping[str, Any]) -> None:
+    """Refuse what cannot be shown together."""
+    asked = [f"--{name}" for name in ("trials", "effects", "pivot") if given[name]]
+    if len(asked) > 1:
+        raise click.UsageError(f"{' and '.join(asked)} are tables of their own: give one of them")
+    if given["pivot"] and given["style"] == "json":
+        raise click.UsageError("--pivot is for tables: --format json has every figure, by case")
+
+
+def _show_json(stored: StoredRun, given: Mapping[str, Any]) -> None:
+    from harness import columns, document, effects, store, tables
+
+    plan, wanted = stored.plan, columns_of(given["metrics"])
+    if given["trials"]:
+        columns.picked(wanted, tables.metric_names(plan, store.last_attempts(stored.records)))
+        print_json(document.trials_document(stored))
+        return
+    needed = wanted or given["effects"]
+    rows = tables.summaries(plan, stored.records, stored.run.meanings) if needed else ()
+    columns.shown_metrics(rows, wanted)
+    more = {"effects": effects.effects(plan, rows)} if given["effects"] else {}
+    print_json({**document.document(stored), **more})
+
+
+def _show_page(stored: StoredRun, given: Mapping[str, Any]) -> None:
+    from harness import page, tables
+
+    style = cast("Style", given["style"])
+    width = terminal_width() if style == "table" else None
+    manner: dict[str, Any] = {
+        "style": style,
+        "width": width,
+        "metrics": columns_of(given["metrics"]),
+    }
+    if given["trials"]:
+        shown = page.trials_page(stored, **manner)
+    else:
+        rows = tables.summaries(stored.plan, stored.records, stored.run.meanings)
+        if given["effects"]:
+            shown = page.effects_page(stored, rows, **manner)
+        elif given["pivot"]:
+            shown = page.pivot_page(stored, rows, given["pivot"], **manner)
+        else:
+            shown = page.cases_page(stored, rows, **manner)
+    print_text(page.headed(stored, shown, style=style, width=width))
 
 
 @bench.command()
@@ -37,13 +102,13 @@ def show(ctx: click.Context, /, **given: Any) -> int:
 @click.pass_context
 def merge(ctx: click.Context, /, **given: Any) -> int:
     """Merge runs into a new one: more seeds, more cases, or the same from another machine."""
-    from harness import session, store
+    from harness import runs, session
 
     places = places_of(ctx)
     names = given["run_names"]
     if len(names) < 2:
         raise click.UsageError(f"merge needs two runs or more, and was given {names[0]!r} alone")
-    folders = [store.find_run(places.results, each) for each in names]
+    folders = [runs.find_run(places.results, each) for each in names]
     folder = session.merge_runs(folders, places, progress_on_stderr().note, sys.argv[1:])
     show_ended(folder, given["style"], given["metrics"])
     return 0

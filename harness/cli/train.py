@@ -87,10 +87,10 @@ def plan_command(ctx: click.Context, /, **given: Any) -> int:
 @click.pass_context
 def resume(ctx: click.Context, /, **given: Any) -> int:
     """Go on with an unfinished run; a finished one trains nothing and prints its table."""
-    from harness import session, store
+    from harness import runs, session, store
 
     places = places_of(ctx)
-    folder = store.find_run(places.results, given["run_name"])
+    folder = runs.find_run(places.results, given["run_name"])
     check_columns(store.read_run(folder).run.plan, columns_of(given["metrics"]))
     progress = progress_on_stderr()
     try:

@@ -30,13 +30,15 @@ CHANGED = "BENCH_TESTS_CHANGED"
 @hookimpl
 def bench_register_procedures() -> Sequence[Procedure]:
     acts: list[Callable[[], Mapping[str, Any] | None]] = [
-        *(behaves, multiplies, hides_daemons, awaits_workers, blocks_signals, floods),
+        *(behaves, loops, multiplies, hides_daemons, awaits_workers, blocks_signals, floods),
         *(leaves_a_flood, aborts, is_terminated, is_killed_from_outside, leaves_politely),
         *(forks_and_leaves, forks_and_goes_on, raises_what_cannot_be_pickled, raises_at_length),
         *(raises_without_stderr, raises_with_stderr_closed, recurses, asks, prints_a_megabyte),
         *(closes_all_files, finds_a_tensor, finds_a_surrogate, finds_a_word, finds_a_small_float),
+        *(finds_the_wall, finds_the_peak),
         *(takes_tensors, takes_objects, takes_arrays, takes_tensors_in_a_worker),
         *(takes_objects_in_a_worker, shares_tensors, shares_a_map, takes_with_many),
+        *(fills_a_memfd, fills_files_in_memory, prints_and_recurses, prints_and_faults),
         *(hears_bad_alloc, dies_of_bad_alloc, cannot_fork, lacks_device_memory),
     ]
     return [
@@ -71,6 +73,11 @@ def behaves() -> None:
 
 
 # What hangs.
+
+
+def loops() -> None:
+    while True:
+        pass
 
 
 def multiplies() -> None:
@@ -190,6 +197,20 @@ def recurses() -> None:
     recurses()
 
 
+def prints_and_recurses() -> None:
+    for step in range(100):
+        print("step", step)
+    recurses()
+
+
+def prints_and_faults() -> None:
+    import ctypes
+
+    for step in range(100):
+        print("step", step)
+    ctypes.string_at(0)
+
+
 def asks() -> None:
     input("What now? ")
 
@@ -216,6 +237,14 @@ def finds_a_surrogate() -> Mapping[str, Any]:
 
 def finds_a_word() -> Mapping[str, Any]:
     return {"found": "much"}
+
+
+def finds_the_wall() -> Mapping[str, Any]:
+    return {"wall_s": 0.001}
+
+
+def finds_the_peak() -> Mapping[str, Any]:
+    return {"host_peak_bytes": 1.0}
 
 
 def finds_a_small_float() -> Mapping[str, Any]:
@@ -274,6 +303,26 @@ def shares_a_map() -> None:
         for place in range(0, len(shared), 4096):
             shared[place] = 1
         time.sleep(600)
+
+
+def fills_a_memfd() -> None:
+    file = os.memfd_create("bench-tests")
+    for _ in range(128):
+        os.write(file, bytes(8 * MIB))
+        time.sleep(0.02)
+    time.sleep(600)
+
+
+def fills_files_in_memory() -> None:
+    """Fill a file and close it, then another: none of them alone is too much."""
+    for place in range(3):
+        with Path(f"/dev/shm/bench-tests-{os.getpid()}-{place}").open("wb") as file:
+            noted("shm", file.name)
+            for _ in range(32):
+                file.write(bytes(8 * MIB))
+                file.flush()
+                time.sleep(0.03)
+    time.sleep(600)
 
 
 def takes_with_many() -> None:
@@ -410,11 +459,12 @@ def load_too_much(place: Place) -> Data:
 
 
 def load_late(place: Place) -> Data:
-    """Hang as often as the file `hangs` says in letters, then load."""
+    """Hang as often as the file `hangs` says in letters, then load; below 0, abort."""
     import torch
 
     noted("loading", os.getpid())
     folder = Path(os.environ["BENCH_TESTS_FOLDER"])
+    print("load", len((folder / "loading").read_text().split()))
     hangs = int((folder / "hangs").read_text())
     if hangs < 0:
         os.abort()

@@ -37,6 +37,8 @@ def bench_register_datasets() -> Sequence[Dataset]:
         Dataset("few", load_few, few_task),
         Dataset("few_held", load_held, few_task, holdout=0.25),
         Dataset("few_seeded", load_seeded, few_task, seeded=True),
+        Dataset("few_filed", load_filed, few_task),
+        Dataset("few_filed_seeded", load_filed, few_task, seeded=True),
         Dataset("unloadable", load_nothing, few_task),
     ]
 
@@ -99,6 +101,12 @@ def load_held(place: Place) -> Data:
 def load_seeded(place: Place) -> Data:
     told("loaded", f"few_seeded {place.seed}")
     return Data(made(place.seed, 64), test=made(place.seed + 1000, 64))
+
+
+def load_filed(place: Place) -> Data:
+    """Make data by the number in a file of the data root."""
+    number = int((place.root / "number").read_text())
+    return Data(made(number + place.seed, 64), test=made(2, 64))
 
 
 def load_nothing(place: Place) -> Data:

@@ -1,0 +1,1 @@
+"""Benchmarks of the harness itself, and a command that kills its processes (`kill`)."""

@@ -1,0 +1,169 @@
+"""Choose the columns of a table: which factors and metrics, and what they are called."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from harness import settings
+from harness.errors import LevelError, UnknownName, same_name
+from harness.layout import Column
+from harness.metrics import LEARNING, MEANINGS, base_name
+from harness.planned import Case, Plan
+from harness.tables import CaseSummary, MetricSummary
+from harness.units import one_line
+
+MEMORY = "memory"
+"""The column of memory: the device's peak on a device, the host's on the CPU."""
+
+MEMORIES = ("host_peak_bytes", "device_peak_bytes")
+"""The metrics that the column of memory stands for."""
+
+MOST_IN_HEADER = 60
+"""Characters of a header; a foreign name is cut there."""
+
+_SPEED = ("train_samples_per_s", "infer_samples_per_s")
+_TAKEN = (*MEANINGS, MEMORY, "status", "seed", "fold", "attempt", "reason")
+
+
+def level_text(value: Any) -> str:
+    """Print a level as records keep it; `-` where the factor does not apply."""
+    if value is None:
+        return "-"
+    if isinstance(value, str):
+        return _text_of_word(value)
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(level_text(each) for each in value) + "]"
+    return settings.text(value)
+
+
+def assignment_text(levels: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """Print levels as a command line would: `init=zeros activation=relu`.
+
+    Args:
+        levels: By address; those that do not apply are left out.
+        names: What the factors are called (`short_names`).
+    """
+    return " ".join(
+        f"{names.get(address, one_line(address))}={one_line(level_text(level))}"
+        for address, level in levels.items()
+        if level is not None
+    )
+
+
+def headers(factors: Sequence[str], taken: Iterable[str] = ()) -> tuple[str, ...]:
+    """Shorten addresses to their last part where no other factor or column is called so."""
+    short = [each.rpartition(".")[2] for each in factors]
+    count = Counter([*short, *taken])
+    return tuple(
+        word if count[word] == 1 else full for word, full in zip(short, factors, strict=True)
+    )
+
+
+def short_names(plan: Plan) -> dict[str, str]:
+    """Say what the factors of a plan are called in its tables."""
+    shown = headers(plan.factors, _TAKEN)
+    return {
+        address: one_line(each, MOST_IN_HEADER)
+        for address, each in zip(plan.factors, shown, strict=True)
+    }
+
+
+def factor_columns(
+    plan: Plan, cases: Sequence[Case], factors: Sequence[str] | None = None
+) -> list[Column]:
+    """Make a column of levels for each factor of a plan, or for some of them."""
+    names = short_names(plan)
+    return [
+        Column(
+            header=names[address],
+            cells=[one_line(level_text(each.levels.get(address))) for each in cases],
+            wraps=True,
+        )
+        for address in (plan.factors if factors is None else factors)
+    ]
+
+
+def shown_metrics(rows: Sequence[CaseSummary], wanted: Sequence[str]) -> list[str]:
+    """Choose the metrics that a table of cases shows.
+
+    Args:
+        rows: The summaries of the cases.
+        wanted: By name (`memory` is the device's or the host's, `NAME` stands for all
+            `NAME/LAYER`); empty: a choice by what there is.
+
+    Raises:
+        UnknownName: the run has no such metric.
+    """
+    if wanted:
+        return picked(wanted, tuple(rows[0].metrics) if rows else tuple(MEANINGS))
+    present = {name for row in rows for name, each in row.metrics.items() if each.n}
+    return default_metrics(present, any("ok" in row.statuses for row in rows))
+
+
+def default_metrics(present: set[str], ok: bool) -> list[str]:
+    """Choose columns by what there is; where no trial ended ok, those that a suite mostly has."""
+    learning = next((each for each in LEARNING if each in present), None)
+    speed = next((each for each in _SPEED if each in present), None)
+    own = sorted(present.difference(MEANINGS))[:3] if learning is None else []
+    if not ok:
+        learning, speed = learning or LEARNING[0], speed or _SPEED[0]
+    return [*(each for each in (learning, *own, speed) if each), MEMORY]
+
+
+def picked(wanted: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Find the metrics that were asked for by name.
+
+    Raises:
+        UnknownName: there is none of that name.
+    """
+    names: dict[str, None] = {}
+    for each in wanted:
+        folded = same_name(each.strip())
+        found = [name for name in (MEMORY, *known) if same_name(name) == folded]
+        found = found or [name for name in known if same_name(base_name(name)) == folded]
+        if not found:
+            raise UnknownName("metric", one_line(each), (MEMORY, *known))
+        names.update(dict.fromkeys(found))
+    return list(names)
+
+
+def resolved(name: str, case: Case) -> str:
+    """Say which metric a column shows of a case."""
+    if name != MEMORY:
+        return name
+    on_device = case.settings.get("device", "cpu") != "cpu"
+    return MEMORIES[on_device]
+
+
+def metrics_of(names: Iterable[str]) -> set[str]:
+    """Name the metrics that columns stand for."""
+    return {metric for name in names for metric in (MEMORIES if name == MEMORY else (name,))}
+
+
+def figured(name: str, row: CaseSummary) -> MetricSummary | None:
+    """Give the figures that a column shows of a case; None where the run has no such metric."""
+    return row.metrics.get(resolved(name, row.case))
+
+
+def status_text(row: CaseSummary) -> str:
+    """Count how the trials of a case ended: `ok 3, timeout 2`, and those that were not run."""
+    parts = [f"{status} {count}" for status, count in row.statuses.items()]
+    rest = row.planned - sum(row.statuses.values())
+    if not parts and row.case.expected:
+        return row.case.expected
+    return ", ".join([*parts, *([f"not run {rest}"] if rest else [])]) or "-"
+
+
+@functools.lru_cache(maxsize=4096)
+def _text_of_word(word: str) -> str:
+    """Print a text: the canonical form of a level with options as it is, others as levels."""
+    try:
+        level = settings.parse_level(word)
+    except LevelError:
+        return settings.text(word)
+    compound = isinstance(level, settings.Named | settings.Globs)
+    kept = level is None or (compound and settings.text(level) == word)
+    return word if kept else settings.text(word)
