@@ -12,6 +12,7 @@ Markdown: those of docs/verdicts.md. It exits with 1 where a bound does not hold
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -43,7 +44,7 @@ TABLES = (
 @click.option(
     "--results",
     type=click.Path(path_type=Path),
-    default=Path("results-end-to-end"),
+    default=Path(tempfile.gettempdir(), "bench-end-to-end"),
     help="Where these runs are kept; those that are there already are read.",
 )
 def main(families: int, seed: int, trials: Path | None, runs: int | None, results: Path) -> None:
@@ -52,6 +53,8 @@ def main(families: int, seed: int, trials: Path | None, runs: int | None, result
         _end_to_end(runs, results)
         return
     folder = trials or trials_folder()
+    if not (folder / "calm.jsonl.gz").exists():
+        raise click.UsageError(f"no real trials in {folder}: name their folder with --trials")
     pools = {name: read_pool(folder, name) for name in ("calm", "storm")}
     broken = [each for table in tables(pools, families, seed) for each in _printed(table)]
     for each in broken:

@@ -6,7 +6,11 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-MODULES = sorted(path.stem for path in (ROOT / "harness").glob("*.py") if path.stem != "__init__")
+MODULES = sorted(
+    path.stem
+    for path in (ROOT / "harness").iterdir()
+    if (path.suffix == ".py" or (path / "__init__.py").is_file()) and path.stem != "__init__"
+)
 
 
 def test_every_module_stands_in_the_design() -> None:
@@ -28,8 +32,8 @@ def test_no_module_imports_from_the_package_itself() -> None:
     names = "|".join(MODULES)
     wrong = [
         f"{path.name}: {line}"
-        for path in sorted((ROOT / "harness").glob("*.py"))
-        if path.stem != "__init__"
+        for path in sorted((ROOT / "harness").rglob("*.py"))
+        if path != ROOT / "harness/__init__.py"
         for line in path.read_text().splitlines()
         if re.match(r"\s*(import harness\s*$|from harness import (?!" + names + "))", line)
     ]
