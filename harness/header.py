@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from harness.contention import BUSY_CPUS
+from harness.record import Record
 from harness.store import StoredRun
 from harness.units import one_line
 
@@ -20,6 +22,7 @@ def header_lines(stored: StoredRun) -> list[str]:
         f"{run.suite} {run.id}" + (f": {_command(run.command)}" if run.command else ""),
         "; ".join(each for each in (_time(run.created), _machine(run.environment)) if each),
         _together(run.options) if any(each.shared for each in stored.records) else "",
+        _crowd(stored.records),
         _settings(stored.plan.base),
     ]
     return [one_line(each, _MOST) for each in lines if each]
@@ -59,6 +62,18 @@ def _together(options: Mapping[str, Any]) -> str:
     jobs = options.get("jobs", 1)
     how = f" (--jobs {jobs})" if jobs != 1 else ""
     return f"shared: trials ran side by side{how}, speed and memory get no word"
+
+
+def _crowd(records: Sequence[Record]) -> str:
+    """Say how many trials ran while other processes computed."""
+    told = [each.foreign_cpus for each in records if each.foreign_cpus is not None]
+    crowded = sum(each >= BUSY_CPUS for each in told)
+    if not crowded:
+        return ""
+    return (
+        f"crowded: {crowded} of {len(told)} trials ran while other processes kept {BUSY_CPUS:g}"
+        " processors or more busy, speed is noisier (bench doctor)"
+    )
 
 
 def _settings(base: Mapping[str, str]) -> str:

@@ -257,6 +257,13 @@ def _check_plan(plan: Plan, path: Path) -> None:
         raise StoreError(
             f"{path} cannot be read: it names case {wrong[0]}, and has {len(plan.cases)}"
         )
+    for place, each in enumerate(plan.expectations):
+        for others in (each.better_than, each.same_as):
+            if others is not None and len(others) != len(each.cases):
+                raise StoreError(
+                    f"{path} cannot be read: expectation {place} compares {len(each.cases)} cases"
+                    f" with {len(others)}"
+                )
     for place, case in enumerate(plan.cases):
         if told := wrong_settings(case.settings) or too_deep(case.levels):
             raise StoreError(f"{path} cannot be read: settings of case {place}: {one_line(told)}")

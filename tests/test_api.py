@@ -26,8 +26,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> harness.Run:
 
 
 def test_a_suite_object_runs_and_prints_as_its_table(finished: harness.Run) -> None:
-    lines = repr(finished).splitlines()
+    cases, title, *_ = repr(finished).split("\n\n")
+    lines = cases.splitlines()
 
+    assert title == "against model=linear; paired by seed, n = 1"
     assert [line.split()[0] for line in lines] == [
         "model",
         lines[1].split()[0],

@@ -203,12 +203,11 @@ def test_the_table_of_a_run_is_what_the_run_printed(bench: Callable[..., Any], s
 
     assert smoke.ended.out.startswith(table)
     assert smoke.ended.out.endswith(f"kept in results/smoke/{smoke.folder.name}\n")
-    run, machine, shared = header.splitlines()
+    run, machine, *crowd, shared = header.splitlines()
+    assert all(each.startswith("crowded: ") for each in crowd)  # as the machine is
     assert run == f"smoke {smoke.folder.name}: bench run --suite smoke"
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC; .+, \d+ cores?, torch .+", machine)
-    assert shared == (
-        "all cases: dataset=digits optimizer=sgd[lr=0.1,momentum=0.9] epochs=2"
-    )
+    assert shared == "all cases: dataset=digits optimizer=sgd[lr=0.1,momentum=0.9] epochs=2"
     cases, title, versus, _ = table.split("\n\n")
     assert title == "against model=linear; paired by seed, n = 2"
     assert [each.count("[") for each in versus.splitlines()] == [0, 0, 4]

@@ -91,3 +91,15 @@ def test_hostile_texts_are_escaped_and_cut() -> None:
 
     assert all(each.isprintable() and len(each) <= 300 for each in lines)
     assert len(lines) == 3
+
+
+def test_trials_that_ran_while_others_computed_are_counted() -> None:
+    busy = (0.0, 0.3, None, 1.5)
+    found = tuple(made_record(PLAN, 0, seed, foreign_cpus=each) for seed, each in enumerate(busy))
+
+    crowd = (
+        "crowded: 2 of 3 trials ran while other processes kept 0.25 processors or more busy,"
+        " speed is noisier (bench doctor)"
+    )
+    assert crowd in told(found=found)
+    assert crowd not in told(found=found[:1])

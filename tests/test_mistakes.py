@@ -183,8 +183,8 @@ FORMS = {
     ("run", "--suite"): "Option '--suite' requires an argument.",
     on_smoke("--jobs 0"): "run: invalid value for '--jobs': 0 is not in the range x>=1.",
     ("show", "--format", "xml"): (
-        "show: invalid value for '--format': 'xml' is not one of 'table', 'markdown', 'csv',"
-        " 'json'."
+        "show: invalid value for '--format': 'xml' is not one of 'table', 'markdown', 'latex',"
+        " 'csv', 'json'."
     ),
     ("describe",): "describe: missing argument 'NAME'.",
     ("show", "one", "two"): "show: got unexpected extra argument (two)",

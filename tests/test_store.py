@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -450,6 +451,17 @@ def test_a_plan_that_names_a_case_it_has_not_is_refused(tmp_path: Path, plan: Pl
 
     assert message.startswith(f"{run.folder / 'run.json'} cannot be read: it names case ")
     assert message.endswith(f", and has {len(plan.cases)}")
+
+
+@pytest.mark.parametrize("claim", ["better_than", "same_as"])
+def test_a_claim_without_a_case_for_each_of_its_own_is_refused(tmp_path: Path, claim: str) -> None:
+    claims: dict[str, Any] = {claim: ()}
+    expected = Expectation(text="", cases=(0,), **claims)
+    run = stored(tmp_path, msgspec.structs.replace(PLAN, expectations=(expected,)))
+
+    assert refused(run.folder) == (
+        f"{run.folder / 'run.json'} cannot be read: expectation 0 compares 1 cases with 0"
+    )
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
