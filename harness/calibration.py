@@ -166,7 +166,7 @@ def kept(results: Path) -> Calibration | None:
     path = results / FILE
     try:
         found = msgspec.json.decode(path.read_bytes(), type=Calibration)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise cannot(path, "be read", error) from None

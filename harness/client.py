@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import IO
@@ -199,17 +200,13 @@ class Server:
 
     def _kill_orphans(self) -> None:
         """Kill and reap what the server left behind; one that died could not do so itself."""
-        found: dict[int, None] = {}
-
-        def orphans() -> list[psutil.Process]:
-            living = strays(self._mark)
-            found.update(dict.fromkeys(each.pid for each in living))
-            return living
-
-        kill_all(orphans)
-        for pid in found:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
+        kill_all(lambda: strays(self._mark))
+        deadline = time.monotonic() + _PATIENCE_S
+        while (dead := strays(self._mark)) and time.monotonic() < deadline:
+            for each in dead:  # some become children of this process when their parent is gone
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(each.pid, os.WNOHANG)
+            time.sleep(0.002)
 
     def _answer(self) -> Begun | Ended | Ready | Refused:
         try:

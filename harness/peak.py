@@ -35,7 +35,10 @@ class HostPeak:
     Args:
         proc: The folder of this process under /proc.
         platform: As `sys.platform`.
-        closely_s: Length of the phases inside of `closely`.
+        closely_s: Length of the phases inside of `closely`, where the machine has time for them.
+
+    Attributes:
+        phases: How many have ended.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class HostPeak:
         platform: str = sys.platform,
         closely_s: float = _CLOSELY_S,
     ) -> None:
+        self.phases = 0
         self._proc = proc
         self._failure: str | None = "the peak of host memory was not watched"
         self._start = 0
@@ -109,6 +113,7 @@ class HostPeak:
         if ended is not None:
             self._peak = max(self._peak, ended.anonymous, ended.peak - ended.other)
             self._reset()
+            self.phases += 1
 
     def _reset(self) -> None:
         if self._failure is not None:

@@ -18,7 +18,7 @@ from harness.compare import decided
 from harness.defaults import defaults_of
 from harness.definitions import Metric
 from harness.draft import SuiteFile, draft, read_file, seed_range
-from harness.errors import BenchError, StoreError, SuiteError, UnknownName
+from harness.errors import BenchError, StoreError, SuiteError, UnknownName, what_would_work
 from harness.execute import Conditions, Watcher, execute
 from harness.loads import FOLDER as DATA
 from harness.looks import up_to
@@ -146,10 +146,8 @@ def plan_asked(asked: Asked, loaded: Loaded) -> Plan:
         BenchError: a name is unknown, or a value does not fit.
     """
     if asked.suite is None and not asked.overrides:
-        known = ", ".join(loaded.registry.names("suite"))
-        raise SuiteError(
-            f"nothing to run: give --suite NAME (known: {known}) or settings, ADDRESS=VALUE"
-        )
+        known = what_would_work("", loaded.registry.names("suite"))
+        raise SuiteError(f"nothing to run: give --suite NAME{known} or settings, ADDRESS=VALUE")
     suite = asked.suite
     if suite is None:
         suite = Suite(SWEEP, seeds=3)

@@ -150,25 +150,6 @@ def judge(pairs: Sequence[Pair], scope: Scope) -> tuple[Verdict, ...]:
     )
 
 
-def judge_contrasts(
-    contrasts: Sequence[Sequence[float]], scope: Scope, step: float = 0.0
-) -> tuple[Verdict, ...]:
-    """Judge differences that were made elsewhere: the effects of a factorial design (step 12).
-
-    Args:
-        contrasts: Differences by seed, one sequence a contrast, none empty; logarithms on scale
-            ratio. Finite. Together they are one family.
-        scope: How the metric is judged.
-        step: The smallest change that a difference can show.
-    """
-    spreads = [spread_of(each, step, scope.rounding) for each in contrasts]
-    tested, family = _tested(spreads)
-    return tuple(
-        _advised(_measured(found, test, scope), found, family, scope)
-        for found, test in zip(spreads, tested, strict=True)
-    )
-
-
 def seeds_needed(
     found: Spread, scope: Scope, family: int, *, fewest: int | None = None
 ) -> int | None:

@@ -183,9 +183,6 @@ class Playing:
             output="",
         )
 
-    def pids(self) -> tuple[int, ...]:
-        return ()
-
     def has_begun(self, number: int) -> bool:
         return True
 

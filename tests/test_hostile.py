@@ -508,9 +508,6 @@ class Agreeable:
             output="",
         )
 
-    def pids(self) -> tuple[int, ...]:
-        return ()
-
     def has_begun(self, number: int) -> bool:
         return True
 

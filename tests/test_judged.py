@@ -42,8 +42,8 @@ def test_a_cell_has_the_difference_its_interval_and_the_word() -> None:
         "1     -                    -12 [-20, -3] worse",
         "",
         "margins: accuracy 1 point, speed 3 %",
-        "intervals are 95 %, of each comparison alone; words after Holm over the comparisons of each"
-        " metric (test_accuracy 1, train_samples_per_s 2)",
+        "intervals are 95 %, of each comparison alone; words after Holm over the comparisons of"
+        " each metric (test_accuracy 1, train_samples_per_s 2)",
     ]
 
 

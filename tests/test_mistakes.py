@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-MODELS = "(known: lenet, linear, mlp)"
-SUITES = "(known: activation, device, dropout, init, smoke, weight-decay)"
-METRICS = (
-    "activation_bytes, cross_entropy, data_wait_share, device_peak_bytes, device_reserved_bytes,"
-    " gpu_energy_j, gpu_memory_bytes, gpu_other_processes, gpu_power_w, gpu_throttled_share,"
-    " gpu_utilisation, gradient_bytes, ..."
-)
-INITIALIZERS = (
-    "(known: constant, kaiming_normal, kaiming_uniform, normal, ones, orthogonal, trunc_normal,"
-    " uniform, xavier_normal, xavier_uniform, zeros)"
-)
+from harness.metrics import MEANINGS
+from harness.registry import load
+
+REGISTRY = load(())
+
+
+def known(names: Iterable[str]) -> str:
+    """List what is known as messages do: twelve names of the catalog, which grows, and a count."""
+    found = sorted(set(names))
+    most = f", ... ({len(found)} in all)" if len(found) > 12 else ""
+    return f"(known: {', '.join(found[:12])}{most})"
+
+
+MODELS = known(REGISTRY.names("model"))
+SUITES = known(REGISTRY.names("suite"))
+METRICS = (*MEANINGS, *REGISTRY.names("metric"))
+INITIALIZERS = known(REGISTRY.names("initializer"))
 KINDS = (
     "(known: activations, datasets, initializers, losses, metrics, models, optimizers, procedures,"
     " runs, schedules, suites)"
@@ -31,8 +37,8 @@ HOOKS = (
     " bench_register_suites, bench_trial_finished)"
 )
 RUN_OPTIONS = (
-    "(known: --check, --data-root, --file, --format, --in-process, --jobs, --metrics, --plan-seed,"
-    " --results, --seeds, --strict, --suite, ... (13 in all))"
+    "(known: --adaptive, --check, --data-root, --file, --format, --in-process, --jobs, --metrics,"
+    " --plan-seed, --results, --seeds, --strict, ... (14 in all))"
 )
 
 
@@ -72,30 +78,28 @@ UNKNOWN_NAMES = {
         " loss.reduction, memory_limit, ... (24 in all))"
     ),
     on_smoke("metrics=test_acuracy"): (
-        "metrics: unknown metric 'test_acuracy': did you mean 'test_accuracy'?"
-        f" (known: {METRICS} (32 in all))"
+        f"metrics: unknown metric 'test_acuracy': did you mean 'test_accuracy'? {known(METRICS)}"
     ),
     on_smoke("--metrics test_acuracy"): (
         "unknown metric 'test_acuracy': did you mean 'test_accuracy'?"
-        f" (known: {METRICS} (33 in all))"
+        f" {known((*MEANINGS, 'memory'))}"
     ),
     on_smoke("dataset=digts"): (
-        "unknown dataset 'digts': did you mean 'digits'?"
-        " (known: breast_cancer, diabetes_progression, digits, synthetic_linear)"
+        f"unknown dataset 'digts': did you mean 'digits'? {known(REGISTRY.names('dataset'))}"
     ),
     on_smoke("optimizer=sdg"): (
-        "unknown optimizer 'sdg': did you mean 'sgd'? (known: adam, adamw, sgd)"
+        f"unknown optimizer 'sdg': did you mean 'sgd'? {known(REGISTRY.names('optimizer'))}"
     ),
     on_smoke("schedule=cosin"): (
         "unknown schedule 'cosin': did you mean 'cosine'? (known: constant, cosine, exponential,"
         " linear, polynomial, step, warmup_cosine)"
     ),
     on_smoke("procedure=trian"): (
-        "unknown procedure 'trian': did you mean 'train'? (known: infer, train)"
+        f"unknown procedure 'trian': did you mean 'train'? {known(REGISTRY.names('procedure'))}"
     ),
     on_smoke("loss=cross_entropi"): (
-        "unknown loss 'cross_entropi': did you mean 'cross_entropy'? (known: bce, bce_with_logits,"
-        " cross_entropy, huber, l1, mse, nll, smooth_l1)"
+        "unknown loss 'cross_entropi': did you mean 'cross_entropy'?"
+        f" {known(REGISTRY.names('loss'))}"
     ),
     on_smoke("init=xavier"): (
         f"unknown initializer 'xavier': did you mean 'xavier_normal'? {INITIALIZERS}"
@@ -104,8 +108,7 @@ UNKNOWN_NAMES = {
         f"unknown initializer 'xavier': did you mean 'xavier_normal'? {INITIALIZERS}"
     ),
     run("model=mlp optimizer=sgd activation=rellu"): (
-        "unknown activation 'rellu': did you mean 'relu'? (known: celu, elu, gelu, hardsigmoid,"
-        " hardtanh, identity, leaky_relu, mish, prelu, relu, selu, sigmoid, ... (16 in all))"
+        f"unknown activation 'rellu': did you mean 'relu'? {known(REGISTRY.names('activation'))}"
     ),
     run("model=mlp optimizer=sgd activation=leaky_relu[slope=1]"): (
         "activation leaky_relu has no option 'slope' (model.activation.slope):"
@@ -173,7 +176,8 @@ VALUES = {
 FORMS = {
     ("runn",): (
         "unknown command 'runn': did you mean 'run'?"
-        " (known: describe, list, merge, plan, plugins, resume, run, show)"
+        " (known: calibrate, compare, describe, doctor, gate, list, merge, plan, plugins, resume,"
+        " run, show)"
     ),
     ("-x",): (
         "bench has no option '-x': did you mean '-p'?"
@@ -231,7 +235,7 @@ FILES = {
     "factors = { init = ['xavier_uniform', 'zeros'] }\n"
     "expect = [{ metric = 'accuracy', min = 1 }]": (
         "suite 'a': expect: unknown metric 'accuracy': did you mean 'test_accuracy'?"
-        f" (known: {METRICS} (32 in all))"
+        f" {known(METRICS)}"
     ),
     "plugins = ['gone.py']": "plugin {folder}/gone.py: there is no such file ({folder}/gone.py)",
 }
@@ -493,7 +497,7 @@ def test_a_column_that_no_trial_has_is_refused(bench: Callable[..., Any], smoke:
     for command in ("show", "resume"):
         ended = bench(command, "--metrics", "nope", cwd=smoke.cwd)
 
-        assert_told(ended, f"unknown metric 'nope' (known: {METRICS} (33 in all))")
+        assert_told(ended, f"unknown metric 'nope' {known((*MEANINGS, 'memory'))}")
 
 
 def test_results_that_cannot_be_written_are_told_before_anything_is_trained(

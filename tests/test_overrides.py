@@ -224,7 +224,7 @@ def test_an_address_that_nothing_chosen_has_is_refused_with_the_nearest() -> Non
     assert refused("dropot=0") == (
         "unknown address 'dropot': did you mean 'dropout'? (known: activation, batch_size,"
         " bias_init, dampening, dataset, decay_bias, device, dropout, epochs, gain, hidden, init,"
-        " ... (46 in all))"
+        " ... (48 in all))"
     )
     assert refused("dataset.x=0", suite=suite).startswith("unknown address 'dataset.x'")
 

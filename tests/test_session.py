@@ -194,20 +194,21 @@ def test_a_server_that_is_killed_takes_its_trials_with_it_and_the_run_goes_on(
     reading: Callable[[Path], list[dict[str, Any]]],
 ) -> None:
     env = {"BENCH_TESTS_CHILD": "bare"}
-    started = start("run", "-p", tiny, *SWEEP, "--jobs", "2", "model.build_s=1", env=env)
+    given = (*SWEEP[:-1], "6", "--jobs", "2", "model.build_s=1")
+    started = start("run", "-p", tiny, *given, env=env)
     assert patiently(lambda: list(tmp_path.glob("results/*/*/lock")))
     folder = only_run(tmp_path)
-    assert patiently(lambda: len(reading(folder)) >= 2)
+    assert patiently(lambda: reading(folder))
     [server] = psutil.Process(started.process.pid).children()
-    assert patiently(lambda: both_stand_still(server) and bool(living(tmp_path)))
-    orphans = living(tmp_path)
+    assert patiently(lambda: bool(living(tmp_path)) and both_stand_still(server))
+    orphans, before = living(tmp_path), len(reading(folder))
     server.kill()
-    assert patiently(lambda: len(reading(folder)) >= 4)
+    assert patiently(lambda: len(reading(folder)) >= before + 2)
     left = [each for each in orphans if psutil.pid_exists(each)]
     ended = started.end()
 
-    statuses = sorted(each["status"] for each in reading(folder))
-    assert statuses == ["crashed", "crashed", "ok", "ok", "ok", "ok"]
+    statuses = [each["status"] for each in reading(folder)]
+    assert (statuses.count("crashed"), statuses.count("ok")) == (2, 10)
     assert {each["reason"] for each in reading(folder) if each["status"] == "crashed"} == {
         "the process that starts trials was killed: it ended with signal 9 (SIGKILL)"
     }

@@ -25,7 +25,6 @@ from harness.verdicts import (
     Verdict,
     collapses,
     judge,
-    judge_contrasts,
     seeds_needed,
 )
 
@@ -760,37 +759,6 @@ def test_the_printed_interval_is_of_95_percent_at_every_look() -> None:
     differences = [0.02, 0.06, 0.05, 0.01, 0.03]
 
     assert shifted(differences).ci95 == shifted(differences, replace(ACCURACY, looks=3)).ci95
-
-
-# Step 12: contrasts.
-
-
-def test_contrasts_are_judged_as_differences_are() -> None:
-    rows = [[0.02, 0.06, 0.05], [0.001, 0.002, 0.001], [0.2, -0.2, 0.0], [0.25, 0.25, 0.25]]
-    pairs = [pair(each, [0.0] * 3, 1 / 450) for each in rows]
-
-    assert judge_contrasts(rows, ACCURACY, 1 / 450) == judge(pairs, ACCURACY)
-
-
-def test_contrasts_of_ratios_are_logarithms() -> None:
-    rows = [[math.log(1.1), math.log(1.2), math.log(1.3)]]
-    pairs = [pair([1.1, 1.2, 1.3], [1.0] * 3)]
-
-    [found] = judge_contrasts(rows, SPEED)
-    [expected] = judge(pairs, SPEED)
-    assert found.difference == pytest.approx(expected.difference)
-    assert (found.word, found.seeds_needed) == (expected.word, expected.seeds_needed)
-
-
-def test_a_contrast_of_one_or_two_seeds_gets_no_word_and_is_no_member_of_the_family() -> None:
-    short, long = [0.5, 0.6], [0.02, 0.06, 0.05]
-
-    found = judge_contrasts([short, long, [0.3]], ACCURACY)
-
-    assert (found[0].word, found[0].note) == (None, "2 pairs: a word needs 3")
-    assert (found[2].word, found[2].note) == (None, "1 pair: a word needs 3")
-    assert found[1] == judge_contrasts([long], ACCURACY)[0]
-    assert judge_contrasts([], ACCURACY) == ()
 
 
 # Withheld words.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -107,8 +108,10 @@ def test_the_global_generators_are_seeded_by_the_trial(varied: Any) -> None:
 
 
 def few(place: Place, *, mb: int = 0) -> Data:
-    """Load eight samples, by way of an array of so many bytes."""
-    np.ones(mb * MB // 8)
+    """Load eight samples, by way of an array of so many bytes that lasts two tenths of a second."""
+    array = np.ones(mb * MB // 8)
+    time.sleep(0.2 if mb else 0)
+    del array
     return Data(Split((torch.zeros(8, 4),), torch.zeros(8, dtype=torch.int64)))
 
 
