@@ -174,10 +174,16 @@ def test_a_server_that_imports_dies_with_its_command_and_the_run_is_resumed_by_f
     assert len(reading(only_run(tmp_path))) == 6
 
 
-def both_stand_still(server: psutil.Process) -> bool:
-    """Stop the trials of a server where they are, so that none of them ends."""
+def both_stand_still(server: psutil.Process, building: Path) -> bool:
+    """Stop two trials of a server that build their models, so that none of them ends.
+
+    One that is stopped between its fork and its request for PDEATHSIG outlives its server.
+    """
+    told = set(building.read_text().split()) if building.exists() else set()
     try:
         trials = server.children()
+        if len(trials) != 2 or not {str(each.pid) for each in trials} <= told:
+            return False
         for each in trials:
             each.suspend()
         return [each.status() for each in trials] == [psutil.STATUS_STOPPED] * 2
@@ -200,7 +206,7 @@ def test_a_server_that_is_killed_takes_its_trials_with_it_and_the_run_goes_on(
     folder = only_run(tmp_path)
     assert patiently(lambda: reading(folder))
     [server] = psutil.Process(started.process.pid).children()
-    assert patiently(lambda: bool(living(tmp_path)) and both_stand_still(server))
+    assert patiently(lambda: both_stand_still(server, tmp_path / "building"))
     orphans, before = living(tmp_path), len(reading(folder))
     server.kill()
     assert patiently(lambda: len(reading(folder)) >= before + 2)
