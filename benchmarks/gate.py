@@ -30,12 +30,14 @@ from benchmarks import planted
 from harness.against import Against, against, compared
 from harness.compare import Comparison
 from harness.decision import Decision
+from harness.environments import INTERLEAVED
 from harness.errors import SettingError
 from harness.gate import WINDOW_S
 from harness.gating import decide, throughput_stages
 from harness.interleave import Question, duel, interleave
 from harness.matching import part_of
 from harness.progress import Progress
+from harness.record import Record
 from harness.stand import Stand, interpreter
 from harness.statistics import t_quantile
 from harness.store import StoredRun, read_run
@@ -43,6 +45,9 @@ from harness.store import StoredRun, read_run
 LOCK = Path(tempfile.gettempdir()) / "bench-timing.lock"
 ROUNDS = 10
 """Of a gate that is drawn, and as many fresh ones: the default of `bench gate`."""
+
+AT_ONCE = 5
+"""Rounds that are recorded while the lock is held: others want to measure too."""
 
 
 METRICS: Mapping[str, str | None] = MappingProxyType(
@@ -128,17 +133,34 @@ def main(
 
 def record(question: Question, stands: Sequence[Stand], kept: Path) -> Iterator[Recorded]:
     """Record rounds of both sides, unless that was done before; give them kind by kind."""
-    if not kept.exists():
+    folders: list[tuple[str, str]] = msgspec.json.decode(kept.read_bytes()) if kept.exists() else []
+    for first in range(AT_ONCE * len(folders), question.rounds, AT_ONCE):
         told = Progress(sys.stderr, lambda: 100)
         with _alone(), duel(question, stands, told) as both:
-            folders = both.rounds(range(len(both.pairs)), range(question.rounds))
-        kept.write_bytes(msgspec.json.encode([str(each) for each in folders]))
-    base, head = (read_run(Path(each)) for each in msgspec.json.decode(kept.read_bytes()))
-    for place, case in enumerate(base.plan.cases):
-        kind = case.settings["model.kind"]
-        yield Recorded(
-            kind, _part(base, base.plan.seeds, place), _part(head, head.plan.seeds, place)
-        )
+            seeds = range(first, min(first + AT_ONCE, question.rounds))
+            base, head = both.rounds(range(len(both.pairs)), seeds)
+        folders.append((str(base), str(head)))
+        kept.write_bytes(msgspec.json.encode(folders))
+    whole = [_joined([read_run(Path(each[side])) for each in folders]) for side in (0, 1)]
+    for place, case in enumerate(whole[0].plan.cases):
+        base_part, head_part = (_part(each, each.plan.seeds, place) for each in whole)
+        yield Recorded(case.settings["model.kind"], base_part, head_part)
+
+
+def _joined(runs: Sequence[StoredRun]) -> StoredRun:
+    """Make one run of several whose seeds differ."""
+    plan = msgspec.structs.replace(
+        runs[0].plan,
+        seeds=tuple(seed for each in runs for seed in each.plan.seeds),
+        trials=tuple(trial for each in runs for trial in each.plan.trials),
+    )
+    records = tuple(_of_one_gate(record) for each in runs for record in each.records)
+    return replace(runs[0], run=msgspec.structs.replace(runs[0].run, plan=plan), records=records)
+
+
+def _of_one_gate(record: Record) -> Record:
+    """Let records of several sets of rounds count as of one: each set took turns."""
+    return msgspec.structs.replace(record, environment={**record.environment, INTERLEAVED: "all"})
 
 
 def drawn_row(recorded: Recorded, gates: int, draw: random.Random) -> list[object]:

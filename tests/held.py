@@ -1,6 +1,6 @@
 """What the tests hold metrics against: a table, printed with `--held`, kept with `--held=PAGE`.
 
-    OMP_NUM_THREADS=1 python -m pytest tests benchmarks -m held --held=docs/metrics.md
+    OMP_NUM_THREADS=1 python -m pytest tests benchmarks/test_readings.py -m held --held=docs/metrics.md
 
 A test that takes the fixture `holds` is marked `held`: it compares a metric with a figure that came
 about in another way. Those under benchmarks/ measure times, and take minutes.
@@ -8,11 +8,17 @@ about in another way. Those under benchmarks/ measure times, and take minutes.
 
 from __future__ import annotations
 
+import os
+import platform
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+
+from harness.machine import processor
+from harness.metrics import MEANINGS
 
 BEGIN, END = "<!-- held: begin -->\n", "<!-- held: end -->\n"
 HEAD = """| metric | held against | times | may be off by | was off by at most |
@@ -27,13 +33,13 @@ class Check:
     """A metric held against a figure that came about in another way.
 
     Attributes:
-        metrics: Their names, with commas between them.
+        metric: Its name.
         against: What the other figure is.
         within: How far off it may be: relative, or in the metric's unit where `absolute`.
         off: How far off it was.
     """
 
-    metrics: str
+    metric: str
     against: str
     within: float
     off: float
@@ -73,7 +79,7 @@ def holds(request: pytest.FixtureRequest) -> Holds:
     checks = request.config.stash[CHECKS]
 
     def hold(
-        metrics: str,
+        metric: str,
         against: str,
         found: float | None,
         expected: float,
@@ -81,11 +87,11 @@ def holds(request: pytest.FixtureRequest) -> Holds:
         within: float = 0.0,
         absolute: bool = False,
     ) -> None:
-        assert found is not None, f"{metrics} is missing"
+        assert found is not None, f"{metric} is missing"
         off = abs(found - expected) / (1 if absolute or found == expected else abs(expected))
-        assert off <= within, f"{metrics} is {found}, and {against} {expected}: off by {off:.3g}"
+        assert off <= within, f"{metric} is {found}, and {against} {expected}: off by {off:.3g}"
         checks.append(
-            Check(metrics=metrics, against=against, within=within, off=off, absolute=absolute)
+            Check(metric=metric, against=against, within=within, off=off, absolute=absolute)
         )
 
     return hold
@@ -98,31 +104,36 @@ def pytest_terminal_summary(
     page = config.getoption("--held")
     if page is None:
         return
-    table = HEAD + "".join(f"{row}\n" for row in rows(config.stash[CHECKS]))
+    table = f"{_where()}\n\n{HEAD}" + "".join(f"{row}\n" for row in rows(config.stash[CHECKS]))
     if page == "-":
         terminalreporter.write_line(f"\n{table}")
     elif exitstatus == 0:
         text = Path(page).read_text(encoding="utf-8")
         before, rest = text.split(BEGIN)
         Path(page).write_text(f"{before}{BEGIN}{table}{END}{rest.split(END)[1]}", encoding="utf-8")
-        terminalreporter.write_line(f"\n{page} has {table.count(chr(10)) - 2} lines of checks")
+        terminalreporter.write_line(f"\n{page} has {table.count('| `')} lines of checks")
     else:
         terminalreporter.write_line(f"\n{page} is as it was: not all tests passed")
 
 
 def rows(checks: Iterable[Check]) -> Iterator[str]:
-    """Sum the checks up: a row for each metric and figure, in the order of the tests."""
+    """Sum the checks up: a row for each metric and figure, in the order of the metrics."""
+    places = {name: place for place, name in enumerate(MEANINGS)}
     groups: dict[tuple[str, str, float, bool], list[Check]] = {}
-    for each in checks:
-        key = (each.metrics, each.against, each.within, each.absolute)
+    for each in sorted(checks, key=lambda each: places[each.metric]):
+        key = (each.metric, each.against, each.within, each.absolute)
         groups.setdefault(key, []).append(each)
-    for (metrics, against, within, absolute), group in groups.items():
-        names = ", ".join(f"`{each}`" for each in metrics.split(", "))
+    for (metric, against, within, absolute), group in groups.items():
         worst = max(each.off for each in group)
         yield (
-            f"| {names} | {against} | {len(group)} | {_amount(within, absolute)} |"
+            f"| `{metric}` | {against} | {len(group)} | {_amount(within, absolute)} |"
             f" {_amount(worst, absolute)} |"
         )
+
+
+def _where() -> str:
+    versions = f"Python {platform.python_version()}, torch {version('torch')}"
+    return f"Compared on {processor()}, {os.cpu_count()} cores, with {versions}."
 
 
 def _amount(off: float, absolute: bool) -> str:

@@ -24,6 +24,7 @@ import psutil
 import pytest
 
 from harness.client import Server
+from harness.machine import absence
 from harness.messages import Request
 from harness.metrics import MEANINGS
 from harness.overrides import parse_override
@@ -290,6 +291,26 @@ def test_a_trial_that_hangs_ends_within_a_second_of_its_deadline_and_never_befor
 
     assert min(late_s) >= 0
     assert min(late_s) < 1
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(absence("cuda") is not None, reason="no NVIDIA GPU is seen here")
+def test_a_trial_that_fills_a_real_gpu_leaves_it_clean_to_the_next(
+    trained: Callable[..., Any], tiny: Path, faults: Path
+) -> None:
+    run = trained(
+        "-p", tiny, "-p", faults, *(f"{root}=none" for root in NOTHING), "device=cuda",
+        "procedure=fills_the_device,weighs_the_device", "--seeds", "3",
+        env={"CUDA_VISIBLE_DEVICES": "0"},
+    )  # fmt: skip
+
+    weighed = [each["metrics"] for each in run.records if each["status"] == "ok"]
+    filled = [each for each in run.records if each["status"] == "oom-device"]
+    assert [len(filled), len(weighed)] == [3, 3]
+    for each in filled:
+        assert re.search(r"Tried to allocate 256\.00 MiB\..* total capacity of", each["reason"])
+    free = [each["free"] for each in weighed]
+    assert max(free) - min(free) < 0.02 * weighed[0]["total"]
 
 
 class Container:

@@ -7,7 +7,7 @@ from held import Check, rows
 
 
 def check(**more: Any) -> Check:
-    usual = {"metrics": "mse", "against": "by hand", "within": 0.05, "off": 0.01}
+    usual = {"metric": "mse", "against": "by hand", "within": 0.05, "off": 0.01}
     return Check(**{**usual, "absolute": False, **more})
 
 
@@ -18,6 +18,12 @@ def test_checks_of_a_metric_against_one_thing_are_a_row_with_the_worst() -> None
         "| `mse` | by hand | 2 | 5 % | 3.4 % |",
         "| `mse` | NumPy | 1 | 0 | 0 |",
     ]
+
+
+def test_rows_stand_in_the_order_of_the_metrics() -> None:
+    checks = [check(metric="wall_s"), check(metric="test_accuracy"), check()]
+
+    assert [row.split("`")[1] for row in rows(checks)] == ["test_accuracy", "mse", "wall_s"]
 
 
 def test_small_shares_and_units_are_written_as_they_are() -> None:

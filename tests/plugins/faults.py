@@ -43,6 +43,8 @@ def bench_register_procedures() -> Sequence[Procedure]:
     ]
     return [
         *(Procedure(each.__name__, does(each)) for each in acts),
+        Procedure("fills_the_device", fills_the_device),
+        Procedure("weighs_the_device", weighs_the_device),
         Procedure("changes_everything", changes_everything),
         Procedure("notices", notices),
     ]
@@ -360,6 +362,21 @@ def lacks_device_memory() -> None:
         "CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total capacity of 15.77 GiB"
         " of which 14.02 GiB is free."
     )
+
+
+def fills_the_device(workload: Workload) -> Findings:
+    import torch
+
+    kept = []
+    while True:
+        kept.append(torch.empty(256 * MIB, dtype=torch.uint8, device=workload.device))
+
+
+def weighs_the_device(workload: Workload) -> Findings:
+    import torch
+
+    free, total = torch.cuda.mem_get_info(workload.device)
+    return Findings(metrics={"free": float(free), "total": float(total)})
 
 
 def loader(act: Callable[[], object], workers: int = 1) -> DataLoader[Any]:
