@@ -1,6 +1,7 @@
 """What the tests hold metrics against: a table, printed with `--held`, kept with `--held=PAGE`.
 
-    OMP_NUM_THREADS=1 python -m pytest tests benchmarks/test_readings.py -m held --held=docs/metrics.md
+    OMP_NUM_THREADS=1 python -m pytest tests benchmarks/test_readings.py -m held \\
+        --held=docs/metrics.md
 
 A test that takes the fixture `holds` is marked `held`: it compares a metric with a figure that came
 about in another way. Those under benchmarks/ measure times, and take minutes.
