@@ -226,7 +226,7 @@ def test_an_evaluated_loss_that_is_not_finite_ends_training_too() -> None:
 
 
 def test_what_breaks_after_the_last_epoch_is_ignored() -> None:
-    found = train(make_workload(Breaks(9, math.nan), epochs=2, batch_size=25, timed_s=0.1))
+    found = train(make_workload(Breaks(9, math.nan), epochs=2, batch_size=25, timed_s=2))
 
     assert found.metrics["train_loss"] is not None
     assert found.metrics["train_samples_per_s"] is not None
