@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import re
 import sys
 import threading
@@ -280,7 +281,7 @@ def test_a_step_that_holds_some_for_a_moment_is_seen_within_5_percent(
 def test_what_inference_holds_for_a_moment_counts(holds: Any) -> None:
     class Holding(nn.Linear):
         def forward(self, inputs: Tensor) -> Tensor:
-            torch.ones(50 * MB // 4)
+            mapped(50 * MB)
             return super().forward(inputs)
 
     def inferred() -> float | None:
@@ -349,7 +350,7 @@ def workload_holding(size: int, at: int, host: HostPeak) -> Workload:
         nonlocal steps
         steps += 1
         if steps == at:
-            held = torch.ones(size // 4)
+            held = mapped(size)
             if steps == 1:  # the one step that is watched closely
                 await_phases(host)
             del held
@@ -358,6 +359,16 @@ def workload_holding(size: int, at: int, host: HostPeak) -> Workload:
     workload = small_workload()
     workload.step = step
     return workload
+
+
+def mapped(size: int) -> Tensor:
+    """Make a tensor of so many bytes in pages of its own, which go back to the kernel with it.
+
+    `torch.ones` may get it from a hole that earlier tests left in glibc's heap, which then keeps
+    the pages: 99.9 MB once where 50 were held twice for a moment.
+    """
+    pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return torch.frombuffer(pages, dtype=torch.float32).fill_(1)
 
 
 def learn(workload: Workload, batch: Batch) -> StepResult:

@@ -36,7 +36,8 @@ def shm(tmp_path: Path) -> Iterator[Path]:
 def memfd(size: int) -> Iterator[int]:
     file = os.memfd_create("bench-tests")
     try:
-        os.write(file, bytes(size))
+        for _ in range(size // MIB):  # all at once would leave a hole of that size in the heap
+            os.write(file, bytes(MIB))
         yield file
     finally:
         os.close(file)
