@@ -28,11 +28,14 @@ from harness.definitions import (
 )
 from harness.errors import BenchError
 from harness.hookspecs import hookimpl
+from harness.interface import INTERFACE
+from harness.record import Record
 from harness.suite import Expect, Suite
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "INTERFACE",
     "Activation",
     "ActivationName",
     "Batch",
@@ -50,6 +53,7 @@ __all__ = [
     "Place",
     "Procedure",
     "Protocol",
+    "Record",
     "Run",
     "Schedule",
     "Split",

@@ -24,6 +24,7 @@ def run(
     plugins: Sequence[str] = (),
     jobs: int = 1,
     in_process: bool = False,
+    keep_weights: bool = False,
     quiet: bool = False,
 ) -> Run:
     """Run a suite and wait for its table.
@@ -40,6 +41,7 @@ def run(
             use must stand in a module or a file, not in the notebook.
         jobs: Trials side by side.
         in_process: Whether this process trains itself, for debugging.
+        keep_weights: Whether the weights of every trial are kept, in the run's folder.
         quiet: Whether stderr hears notes only.
 
     Raises:
@@ -59,7 +61,12 @@ def run(
     overrides = [parse_override(each) for each in settings]
     plan = session.plan_asked(session.Asked(suite=suite, overrides=overrides, seeds=seeds), loaded)
     progress = Progress(sys.stderr, lambda: 80, quiet=quiet)
-    manner = session.Manner(jobs=jobs, in_process=in_process, command=("harness.run", *settings))
+    manner = session.Manner(
+        jobs=jobs,
+        in_process=in_process,
+        keep_weights=keep_weights,
+        command=("harness.run", *settings),
+    )
     try:
         folder = session.run_plan(plan, loaded, places, manner, progress)
     finally:

@@ -47,7 +47,8 @@ def rows(registry: Registry, kinds: Sequence[str]) -> list[dict[str, Any]]:
             if kind == "suite":
                 suite = registry.suite(name)
                 plugin = registry.suite_plugins.get(same_name(name), suite.origin)
-                found.append({"kind": kind, "name": name, "plugin": plugin, "about": suite.summary})
+                origin = _origin(registry, plugin)
+                found.append({"kind": kind, "name": name, **origin, "about": suite.summary})
             else:
                 found.append(_row(registry.find(kind, name)))
         if kind == "metric":
@@ -70,7 +71,7 @@ def table(registry: Registry, kinds: Sequence[str], width: int | None) -> str:
             "kind": [each["kind"] for each in found],
             "name": [each["name"] for each in found],
             "what it is": [each["about"] for each in found],
-            "plugin": [each["plugin"] for each in found],
+            "plugin": [_origin_text(each) for each in found],
         },
         width,
     )
@@ -84,6 +85,7 @@ def plugin_rows(registry: Registry) -> list[dict[str, Any]]:
             "named": each.named,
             "package": each.package,
             "version": each.version,
+            "interface": each.interface,
             "definitions": _definitions(registry, each.name),
             "error": each.error,
         }
@@ -197,10 +199,15 @@ def description_text(registry: Registry, name: str, width: int | None) -> str:
 
 
 def type_text(type_: Any) -> str:
-    """Print a type with its bounds: `float, from 0, below 1`."""
+    """Print a type with its bounds, and what it is for: `float, from 0, below 1: share of ...`."""
+    about = "; ".join(_about(type_))
+    return _type(type_) + (f": {about}" if about else "")
+
+
+def _type(type_: Any) -> str:
     if hasattr(type_, "__metadata__"):
         bounds = [bound for each in type_.__metadata__ for bound in _bounds(each)]
-        return ", ".join([type_text(get_args(type_)[0]), *bounds])
+        return ", ".join([_type(get_args(type_)[0]), *bounds])
     if get_origin(type_) is Literal:
         return " or ".join(
             text(level_of(each)) if not isinstance(each, str) else each for each in get_args(type_)
@@ -208,10 +215,17 @@ def type_text(type_: Any) -> str:
     if type_ is type(None):
         return "none"
     if get_origin(type_) in (Union, UnionType):
-        return " or ".join(type_text(each) for each in get_args(type_))
+        return " or ".join(_type(each) for each in get_args(type_))
     if get_origin(type_) is tuple:
-        return "list of " + " and ".join(type_text(each) for each in get_args(type_) if each != ...)
+        return "list of " + " and ".join(_type(each) for each in get_args(type_) if each != ...)
     return type_.__name__ if get_origin(type_) is None else str(type_)
+
+
+def _about(type_: Any) -> list[str]:
+    """Find what the parts of a type are for."""
+    own = [getattr(each, "description", None) for each in getattr(type_, "__metadata__", ())]
+    parts = () if get_origin(type_) is Literal else get_args(type_)
+    return [*filter(None, own), *(found for each in parts for found in _about(each))]
 
 
 def _bounds(meta: Any) -> list[str]:
@@ -222,11 +236,7 @@ def _bounds(meta: Any) -> list[str]:
         if getattr(meta, name, None) is not None
     ]
     named = (getattr(meta, "extra", None) or {}).get("names")
-    return [
-        *found,
-        *([f"name of an {named}"] if named else []),
-        *([meta.description] if getattr(meta, "description", None) else []),
-    ]
+    return [*found, *([f"name of an {named}"] if named else [])]
 
 
 def _default_text(option: Option) -> str:
@@ -279,6 +289,19 @@ def _row(entry: Entry) -> dict[str, Any]:
         "version": entry.plugin.version,
         "about": _documentation(entry).partition("\n")[0],
     }
+
+
+def _origin(registry: Registry, name: str) -> dict[str, Any]:
+    """Name a plugin with its package and version; a file's suites have neither."""
+    for each in registry.plugins:
+        if each.name == name:
+            return {"plugin": name, "package": each.package, "version": each.version}
+    return {"plugin": name, "package": None, "version": None}
+
+
+def _origin_text(row: dict[str, Any]) -> str:
+    known = " ".join(each for each in (row.get("package"), row.get("version")) if each)
+    return f"{row['plugin']} ({known})" if known else str(row["plugin"])
 
 
 def _documentation(entry: Entry) -> str:

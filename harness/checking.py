@@ -23,6 +23,8 @@ _FIELDS: Mapping[str, Any] = {
     "holdout": Annotated[float, msgspec.Meta(gt=0, lt=1)] | None,
     "preload": tuple[str, ...],
 }
+_MAY_BE_MISSING = ("accepts", "absent", "files")
+"""Functions with options that a definition need not have."""
 _WITHOUT_OPTIONS: Mapping[str, str] = {"model": "step", "loss": "predict"}
 
 
@@ -41,9 +43,12 @@ def checked_schema(
     Raises:
         PluginError: a function's signature is no schema, or a field is of another type.
     """
-    found = {name: (getattr(definition, name), places) for name, places in functions}
-    if found.get("accepts", (0, 0))[0] is None:
-        del found["accepts"]
+    given = {name: (getattr(definition, name), places) for name, places in functions}
+    found = {
+        name: each
+        for name, each in given.items()
+        if name not in _MAY_BE_MISSING or each[0] is not None
+    }
     schema = schema_of(owner, found)
     bare = _WITHOUT_OPTIONS.get(kind)
     for name, type_ in _FIELDS.items():

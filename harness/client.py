@@ -34,6 +34,7 @@ from harness.processes import (
     signal_name,
     strays,
 )
+from harness.tmpfs import now_ns, remove_shared
 
 _SERVER = (
     "import sys; sys.path[:] = {path!r}; "
@@ -68,6 +69,7 @@ class Server:
         plugins: As `harness.registry.load` takes them.
         preload: Modules to import once, each with the definition that asks for it.
         tell: Hears what a user should know.
+        sources: By kind and name, where each definition came from when the run was planned.
     """
 
     def __init__(
@@ -75,8 +77,14 @@ class Server:
         plugins: Sequence[str],
         preload: Mapping[str, str] = MappingProxyType({}),
         tell: Callable[[str], None] = lambda _: None,
+        sources: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self._hello = Hello(path=tuple(sys.path), plugins=tuple(plugins), preload=dict(preload))
+        self._hello = Hello(
+            path=tuple(sys.path),
+            plugins=tuple(plugins),
+            preload=dict(preload),
+            sources=dict(sources),
+        )
         self._tell = tell
         self._mark = new_mark()
         self._stack = contextlib.ExitStack()
@@ -88,6 +96,7 @@ class Server:
         self._starts = 0
         self._waiting: dict[int, Request] = {}
         self._begun: set[int] = set()
+        self._began_ns = 0
 
     def start(self) -> None:
         """Start the server; it imports while the parent goes on.
@@ -97,6 +106,7 @@ class Server:
         """
         psutil.Process()
         self._ready = False
+        self._began_ns = now_ns()
         self._starts += 1
         self._stack.enter_context(orphans_adopted(adopt=True))
         ours, theirs = socket.socketpair()
@@ -200,7 +210,9 @@ class Server:
 
     def _kill_orphans(self) -> None:
         """Kill and reap what the server left behind; one that died could not do so itself."""
+        left = strays(self._mark)
         kill_all(lambda: strays(self._mark))
+        remove_shared([each.pid for each in left], self._began_ns)
         deadline = time.monotonic() + _PATIENCE_S
         while (dead := strays(self._mark)) and time.monotonic() < deadline:
             for each in dead:  # some become children of this process when their parent is gone

@@ -113,6 +113,17 @@ def default_metrics(present: set[str], ok: bool) -> list[str]:
     return [*(each for each in (learning, *own, speed) if each), MEMORY]
 
 
+def chosen(plan: Plan, asked: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Name the metrics that were asked for or, where none was, those that the suite chooses.
+
+    What the suite chooses and the run has not is left out: an override may have dropped it.
+    """
+    if asked:
+        return list(asked)
+    there = {MEMORY, *known, *map(base_name, known)}
+    return [each for each in plan.columns if each in there]
+
+
 def picked(wanted: Sequence[str], known: Sequence[str]) -> list[str]:
     """Find the metrics that were asked for by name.
 

@@ -59,6 +59,10 @@ class Dataset(Struct, frozen=True):
         holdout: Share of `train` to test on, split by the trial's seed, where `load` gives no test
             split. None: there are no test metrics then.
         preload: Modules to import once a sweep, before any trial.
+        absent: `absent(place, *, ...) -> str | None`, free of torch: why the data is not here, and
+            how to get it; a trial is then skipped. None: it needs no download.
+        files: `files(place, *, ...) -> Sequence[Path]`, free of torch: what `load` reads, for
+            `bench data list`.
     """
 
     name: str
@@ -67,6 +71,8 @@ class Dataset(Struct, frozen=True):
     seeded: bool = False
     holdout: float | None = None
     preload: tuple[str, ...] = ()
+    absent: Callable[..., str | None] | None = None
+    files: Callable[..., Sequence[Path]] | None = None
 
 
 class Optimizer(Struct, frozen=True):
@@ -172,12 +178,17 @@ class Task(Struct, frozen=True):
         outputs: Classes, or numbers to predict.
         activations: What builds an activation by name and options; the harness binds the registered
             ones.
+        symbols: How many there are where inputs are symbols (characters, words): whole numbers from
+            0, in the first tensor. None: inputs are numbers.
+        by_step: Whether each step of a sequence has a target of its own; else a sequence has one.
     """
 
     kind: Kind
     input_shape: tuple[int, ...]
     outputs: int
     activations: Callable[[str], nn.Module] | None = None
+    symbols: int | None = None
+    by_step: bool = False
 
     @property
     def features(self) -> int:
@@ -224,14 +235,19 @@ class Split(Struct, frozen=True):
     Args:
         inputs: What the model is called with, one argument a tensor.
         targets: (n,) of whole numbers for classes, (n, outputs) of floats for regression and
-            binary.
+            binary, (n, steps) of classes where each step of a sequence has one.
         collate: A module-level function `(inputs, targets) -> (inputs, targets)` over the tensors
             of a batch.
+        transform: `(inputs, generator) -> inputs` over the tensors of a training batch, before
+            `collate`; evaluation does not call it. A module-level function, or `functools.partial`
+            of one with keywords that JSON can hold. The generator is the batch's own, and the
+            CPU's, whatever the device.
     """
 
     inputs: tuple[Tensor, ...]
     targets: Tensor
     collate: Callable[[tuple[Tensor, ...], Tensor], tuple[tuple[Tensor, ...], Tensor]] | None = None
+    transform: Callable[[tuple[Tensor, ...], torch.Generator], tuple[Tensor, ...]] | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -279,13 +295,33 @@ class Protocol(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How to train and measure. Times in seconds, memory in bytes."""
 
     epochs: Annotated[int, Meta(ge=1, description="passes over the training data")] = 10
-    batch_size: Annotated[int, Meta(ge=1)] | Literal["full"] = 32
+    batch_size: (
+        Annotated[int, Meta(ge=1, description="samples a step; full takes all in one")]
+        | Literal["full"]
+    ) = 32
     device: Annotated[
         str, Meta(pattern=r"^(cpu|cuda(:[0-9]+)?|mps)$", description="cpu, cuda, cuda:N or mps")
     ] = "cpu"
     threads: Annotated[int, Meta(ge=1, le=1024, description="threads of torch's operators")] = 1
     precision: Literal["float32", "float64", "bfloat16"] = "float32"
-    loading: Literal["memory"] = "memory"
+    validation: (
+        Annotated[float, Meta(gt=0, lt=1, description="share of the training split to validate on")]
+        | None
+    ) = None
+    folds: (
+        Annotated[
+            int,
+            Meta(ge=2, le=1000, description="parts of the training split, each validated on once"),
+        ]
+        | None
+    ) = None
+    loading: Annotated[
+        str,
+        Meta(
+            pattern=r"^(memory|loader(\[.*\])?)$",
+            description="memory, or loader[workers=0,pinned=false,persistent=false]",
+        ),
+    ] = "memory"
     timed_s: Annotated[
         float, Meta(ge=0, le=3600, description="shortest window that throughput is taken over")
     ] = 0.0
@@ -326,6 +362,8 @@ class Workload(Struct, eq=False):
             memory is watched phase by phase.
         closely: `with workload.closely():` is what a first step is taken in: the peak of memory is
             watched each millisecond. Nothing that is timed belongs there.
+        keep: To be called when the model is as it was asked for: after the last epoch, before
+            steps that only measure. Its weights may be kept then; the first call counts.
     """
 
     model: nn.Module | None
@@ -342,6 +380,7 @@ class Workload(Struct, eq=False):
     measures: tuple[Measure, ...] = ()
     mark: Callable[[], None] = _nothing
     closely: Callable[[], AbstractContextManager[object]] = nullcontext
+    keep: Callable[[], None] = _nothing
 
 
 class Measure(Struct, frozen=True):

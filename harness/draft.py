@@ -28,6 +28,7 @@ _SUITE_KEYS = (
     "exclude",
     "expect",
     "margins",
+    "columns",
 )
 _FILE_KEYS = ("plugins", "suites")
 
@@ -58,6 +59,7 @@ class Draft:
     exclude: tuple[Mapping[str, Level], ...]
     expect: tuple[Expected, ...]
     margins: Mapping[str, float]
+    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +170,7 @@ def _draft(suite: Suite) -> Draft:
         exclude=_rows(suite.exclude, "exclude"),
         expect=tuple(_expected(each) for each in _list(suite.expect, "expect")),
         margins=_margins(suite.margins),
+        columns=_columns(suite.columns),
     )
     _check_draft(built)
     return built
@@ -264,6 +267,14 @@ def _margins(given: object) -> dict[str, float]:
         ):
             raise SuiteError(f"margins: {metric}={margin!r} is no margin: it is a number from 0")
     return {metric: float(margin) for metric, margin in margins.items()}
+
+
+def _columns(given: object) -> tuple[str, ...]:
+    found = tuple(_list(given, "columns"))
+    for each in found:
+        if not isinstance(each, str) or not each.strip():
+            raise SuiteError(f"columns: {each!r} names no metric: give a list of their names")
+    return found
 
 
 def _seeds(given: object) -> tuple[int, ...]:

@@ -19,6 +19,9 @@ from harness.errors import PluginError, SettingError
 
 SPLITS = ("train", "validation", "test")
 
+_OF_CLASSES = ("classification", "sequence")
+"""Kinds of tasks whose targets are classes; those of sequences may be numbers too."""
+
 _SMALLEST_CHUNK = 256
 
 
@@ -60,7 +63,7 @@ def scores(workload: Workload) -> dict[str, float | None]:
 
 
 def task_metrics(workload: Workload) -> dict[str, float | None]:
-    """Take `mse` (regression) and `cross_entropy` (classification), whatever the loss.
+    """Take `mse` (regression) and `cross_entropy` (classes, of sequences too), whatever the loss.
 
     On the test split, or on the training split where there is no other.
     """
@@ -69,7 +72,7 @@ def task_metrics(workload: Workload) -> dict[str, float | None]:
     kind = workload.task.kind if workload.task is not None else None
     if kind == "regression":
         return {"mse": _mean(workload, split, nn.MSELoss(reduction="sum"), "mse")}
-    if kind == "classification":
+    if kind in _OF_CLASSES:
         measure = nn.CrossEntropyLoss(reduction="sum")
         return {"cross_entropy": _mean(workload, split, measure, "cross_entropy")}
     return {}
@@ -87,7 +90,7 @@ def why_missing(workload: Workload) -> dict[str, str]:
     fit = "outputs and targets do not fit it"
     reasons["mse"] = fit if kind == "regression" else f"for regression only; the task is {kind}"
     reasons["cross_entropy"] = (
-        fit if kind == "classification" else f"for classification only; the task is {kind}"
+        fit if kind in _OF_CLASSES else f"for classification only; the task is {kind}"
     )
     return reasons
 
@@ -205,7 +208,8 @@ def _fits(name: str, outputs: Tensor, targets: Tensor) -> bool:
     """Say whether a measure means here what its name says: torch broadcasts what does not fit."""
     if name == "mse":
         return outputs.shape == targets.shape
-    return outputs.ndim == 2 and targets.ndim == 1 and not targets.is_floating_point()
+    fits = outputs.ndim > 1 and targets.shape == (*outputs.shape[:1], *outputs.shape[2:])
+    return fits and not targets.is_floating_point()
 
 
 def _number(name: str, value: object) -> float | None:

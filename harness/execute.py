@@ -22,8 +22,9 @@ from harness.client import ServerGone
 from harness.contention import Usage, foreign_cpus, read_usage
 from harness.definitions import Dataset
 from harness.endings import outcome_of
-from harness.errors import BenchError
+from harness.errors import BenchError, StoreError
 from harness.journal import Journal
+from harness.kept import discard, prepared_path, weights_path
 from harness.loads import FOLDER, Loads, gone_with
 from harness.messages import Ended, Outcome, Request
 from harness.planned import Case, Plan, Trial
@@ -67,6 +68,7 @@ class Conditions:
         jobs: Trials side by side.
         memory_limit: Bytes of host memory that a trial may take where its setting is none.
         in_process: Whether this process trains itself.
+        keep_weights: Whether trials write their weights, into the run's folder.
         before: Records that are kept already: the data must be what it was for them.
         now: The clock of records.
     """
@@ -79,6 +81,7 @@ class Conditions:
     jobs: int = 1
     memory_limit: int | None = None
     in_process: bool = False
+    keep_weights: bool = False
     before: Sequence[Record] = ()
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -146,6 +149,7 @@ def execute(
         _preload(plan, conditions.registry),
         in_process=conditions.in_process,
         tell=watcher.note,
+        sources=_sources(plan, conditions.registry),
     )
     queue = deque(waiting)
     execution = _Execution(plan, conditions, journal, watcher, runner, queue)
@@ -168,6 +172,15 @@ def _preload(plan: Plan, registry: Registry) -> dict[str, str]:
         for case in plan.cases
         for entry in definitions_of(registry, case.settings).values()
         for module in getattr(entry.definition, "preload", ())
+    }
+
+
+def _sources(plan: Plan, registry: Registry) -> dict[str, str]:
+    """Say where the definitions of a plan came from: a server that starts later must have them."""
+    return {
+        f"{entry.kind} {entry.name}": entry.source
+        for case in plan.cases
+        for entry in definitions_of(registry, case.settings).values()
     }
 
 
@@ -220,6 +233,9 @@ def _start(execution: _Execution, trial: Trial, attempt: int) -> None:
     execution.watcher.started(execution.plan.cases[trial.case], trial)
     running = _Running(trial, attempt, _time(execution))
     request = _request(execution, trial)
+    if request is not None and execution.conditions.keep_weights:
+        path = prepared_path(execution.conditions.folder, trial.key, attempt)
+        request = msgspec.structs.replace(request, weights=str(path.absolute()))
     if request is None:
         settings = execution.plan.cases[trial.case].settings
         _keep(execution, running, execution.loads.prepared(settings).outcome)
@@ -291,7 +307,7 @@ def _request(execution: _Execution, trial: Trial, *, discarded: bool = False) ->
         timeout_s=min(timeout_s, _WARM_UP_S) if discarded else timeout_s,
         memory_limit=_memory_limit(execution, case),
         data=None if prepared is None else str(prepared.path),
-        collates={} if prepared is None else prepared.outcome.collates,
+        functions={} if prepared is None else prepared.outcome.functions,
         data_root=str(execution.conditions.data_root),
         discarded=discarded,
     )
@@ -325,6 +341,8 @@ def _keep_ended(execution: _Execution, ended: Ended) -> None:
     running = execution.running.pop(ended.number)
     case = execution.plan.cases[running.trial.case]
     outcome = outcome_of(ended, case.settings["timeout_s"])
+    if outcome.unkept:
+        raise StoreError(outcome.reason)
     execution.loads.check(case.settings, running.trial.seed, outcome.data)
     _keep(execution, running, outcome, ended)
 
@@ -333,6 +351,8 @@ def _keep(
     execution: _Execution, running: _Running, outcome: Outcome, ended: Ended | None = None
 ) -> None:
     trial = running.trial
+    if outcome.status != "ok" and execution.conditions.keep_weights:
+        discard(weights_path(execution.conditions.folder, trial.key, running.attempt))
     record = _record(execution, running, outcome, ended)
     execution.journal.append(record)
     with contextlib.redirect_stdout(sys.stderr):  # stdout is for the table

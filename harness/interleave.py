@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from harness.against import Against, against
 from harness.decision import Decision
 from harness.duel import Side, two_sides
-from harness.errors import SettingError
+from harness.errors import BenchError, SettingError
 from harness.execute import Watcher
 from harness.gate import ROUNDS, WINDOW_S
 from harness.gating import decide, throughput_stages
@@ -189,6 +189,8 @@ class Duel:
             for chooser, address, default in each.defaults
         }
         base, head = (self._plans[role] for role in ROLES)
+        if any(each.fold is not None for each in (*base.trials, *head.trials)):
+            raise BenchError("a gate measures no folds: give folds=none")
         self.pairs = matches(base, head, self._default_of, ROLES)
         self._gate = secrets.token_hex(8)
 

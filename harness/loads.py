@@ -126,7 +126,8 @@ class Loads:
             return Prepared(path, outcome, output)
         for each in self._folder.glob(f"{key}.*"):
             each.unlink()  # half a file on a full disk would leave no room for records
-        told = f"loading dataset {name}: {outcome.reason}"
+        told = outcome.reason if outcome.status == "skipped" else None
+        told = told or f"loading dataset {name}: {outcome.reason}"
         return Prepared(path, Outcome(status=outcome.status, reason=told), output)
 
     def _until_settled(self, request: Request) -> tuple[Outcome, str]:

@@ -94,6 +94,7 @@ def _plan(plans: Sequence[Plan], whole: Callable[[Mapping[str, Any]], dict[str, 
         trials=_trials(plans, places, whole),
         expectations=_expectations(plans, places, whole),
         margins={key: each for plan in reversed(plans) for key, each in plan.margins.items()},
+        columns=plans[0].columns,
         notes=tuple(dict.fromkeys(note for plan in plans for note in plan.notes)),
         # whoever looked at a part may have chosen by it: the error stays shared
         looks=(len(seeds),) * max(len(plan.looks) for plan in plans),

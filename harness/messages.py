@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from harness.record import Status
+from harness.record import Status, Weights
 
 KEPT_OUTPUT = 1 << 14
 """How much of the end of what a process prints is kept, in bytes."""
@@ -20,11 +20,13 @@ class Hello(Struct, frozen=True, kw_only=True, tag=True):
         path: Where modules are looked for.
         plugins: As `harness.registry.load` takes them.
         preload: Modules to import, each with the definition that asks for it.
+        sources: By kind and name (`model mlp`), where each definition of the plan came from.
     """
 
     path: tuple[str, ...]
     plugins: tuple[str, ...]
     preload: dict[str, str] = {}
+    sources: dict[str, str] = {}
 
 
 class Ready(Struct, frozen=True, kw_only=True, tag=True):
@@ -39,6 +41,17 @@ class Refused(Struct, frozen=True, kw_only=True, tag=True):
     reason: str
 
 
+class Function(Struct, frozen=True):
+    """A function that data has, and no file does: its name, and keywords that are bound.
+
+    Attributes:
+        name: `MODULE:FUNCTION`.
+    """
+
+    name: str
+    keywords: dict[str, Any] = {}
+
+
 class Request(Struct, frozen=True, kw_only=True, tag=True):
     """What to do: a trial or, with `prepare`, a dataset to load for all trials.
 
@@ -47,10 +60,11 @@ class Request(Struct, frozen=True, kw_only=True, tag=True):
         timeout_s: Seconds after which the process and all that it started are killed.
         memory_limit: Bytes of host memory that they may take, over what they inherit; None: any.
         data: The file that the data was prepared in; None where the dataset is seeded or none.
-        collates: By split, the function that puts its batches together, as `MODULE:FUNCTION`.
+        functions: Those that the data has, by `SPLIT.collate` and `SPLIT.transform`.
         data_root: Where fetched files lie.
         prepare: The file to write the data to.
         discarded: The warm-up of a device: a short form of a trial that nobody looks at.
+        weights: The file to write the model's weights to; None: they are not kept.
     """
 
     number: int
@@ -60,10 +74,11 @@ class Request(Struct, frozen=True, kw_only=True, tag=True):
     timeout_s: float = 600.0
     memory_limit: int | None = None
     data: str | None = None
-    collates: dict[str, str] = {}
+    functions: dict[str, Function] = {}
     data_root: str = "."
     prepare: str | None = None
     discarded: bool = False
+    weights: str | None = None
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -71,7 +86,9 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
     Attributes:
         trace: The end of the traceback of what was raised.
-        collates: As a request has them.
+        functions: As a request has them.
+        weights: What was written of the model.
+        unkept: Whether the disk refused the weights: no trial's fault, and nothing is recorded.
     """
 
     status: Status
@@ -83,7 +100,9 @@ class Outcome(Struct, frozen=True, kw_only=True):
     data: str | None = None
     environment: dict[str, Any] = {}
     trace: str = ""
-    collates: dict[str, str] = {}
+    functions: dict[str, Function] = {}
+    weights: Weights | None = None
+    unkept: bool = False
 
 
 class Begun(Struct, frozen=True, kw_only=True, tag=True):

@@ -82,7 +82,8 @@ _TABLE = (
     _loss("validation_loss", "As test_loss, over the validation split where there is one."),
     _loss(
         "running_train_loss",
-        "Mean of the loss at each step of the epoch, while the weights were changing.",
+        "Mean of the loss at each step of the epoch, while the weights were changing; over"
+        " transformed batches, where the data set transforms them.",
     ),
     _accuracy(
         "running_train_accuracy",
@@ -121,15 +122,15 @@ _TABLE = (
         "lower",
         0.01,
         "difference",
-        "Share of the steady time spent getting batches.",
+        "Share of the steady time spent getting batches: gathered from memory, or waited for.",
     ),
     _time("wall_s", "Whole trial, from its fork to its end, evaluation and set-up included."),
     _memory(
         "host_peak_bytes",
         "Anonymous memory of the trial at its peak less that at the start: "
         "data mapped, model not yet built."
-        " File-backed pages are left out. Watched each millisecond until the first step is over,"
-        " then epoch by epoch.",
+        " File-backed pages and workers of a DataLoader are left out. Watched each millisecond"
+        " until the first step is over, then epoch by epoch.",
     ),
     _memory(
         "load_peak_bytes",
@@ -206,7 +207,15 @@ _TABLE = (
 MEANINGS: Mapping[str, Meaning] = {each.name: each for each in _TABLE}
 """The metrics that are always taken, by name."""
 
-LEARNING = ("test_accuracy", "test_loss", "train_accuracy", "train_loss", "running_train_loss")
+LEARNING = (
+    "test_accuracy",
+    "test_loss",
+    "validation_accuracy",
+    "validation_loss",
+    "train_accuracy",
+    "train_loss",
+    "running_train_loss",
+)
 """Metrics that tell how well a model has learned; tables show the first that there is."""
 
 SPEED = frozenset(each.name for each in _TABLE if each.unit in {"s", "1/s"}) | {"data_wait_share"}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from harness.columns import metrics_of, shown_metrics
+from harness.columns import chosen, metrics_of, shown_metrics
 from harness.compare import baseline_pairs, compared
+from harness.explained import explanations
 from harness.factorial import render_effects
 from harness.header import header_lines
 from harness.layout import Style, listed
@@ -34,13 +35,14 @@ def cases_page(
         stored: The run.
         rows: The summaries of its cases.
         style: Any; CSV is one table.
-        metrics: Which to show; empty: a choice by what there is.
+        metrics: Which to show; empty: what the suite chooses, else a choice by what there is.
         width: Columns of the terminal; None: as wide as need be.
 
     Raises:
         UnknownName: the run has no such metric.
     """
     plan = stored.plan
+    metrics = _chosen(plan, rows, metrics)
     names = shown_metrics(rows, metrics)
     judged = judged_by_case(plan, rows, metrics_of(names))
     table = render_cases(
@@ -58,7 +60,8 @@ def cases_page(
         plan, rows, judged, names, style=style, width=width, chosen=bool(metrics)
     )
     said = listed(sentences(plan, rows, judged, names), style, width)
-    return _joined(table, versus, said)
+    why = listed(explanations(plan, rows), style, width)
+    return _joined(table, versus, said, why)
 
 
 @no_collection()
@@ -94,6 +97,7 @@ def effects_page(
     Raises:
         BenchError: its cases form no full product, or it has no such metric.
     """
+    metrics = _chosen(stored.plan, rows, metrics)
     names = shown_metrics(rows, metrics)
     return render_effects(stored.plan, rows, names, style=style, width=width, chosen=bool(metrics))
 
@@ -118,7 +122,7 @@ def pivot_page(
         rows,
         factor,
         style=style,
-        metrics=metrics,
+        metrics=_chosen(stored.plan, rows, metrics),
         width=width,
         records=stored.records,
     )
@@ -137,6 +141,10 @@ def judged_by_case(plan: Plan, rows: Sequence[CaseSummary], names: Collection[st
     """Compare the cases of a plan with their baselines, found again by case and metric."""
     families = compared(plan, rows, baseline_pairs(plan), names).values()
     return {(each.case, each.metric): each for family in families for each in family}
+
+
+def _chosen(plan: Plan, rows: Sequence[CaseSummary], asked: Sequence[str]) -> list[str]:
+    return chosen(plan, asked, tuple(rows[0].metrics) if rows else ())
 
 
 def _joined(*parts: str) -> str:

@@ -18,6 +18,7 @@ from harness.settings import (
     split_name,
     text,
 )
+from harness.ways import loading_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,8 @@ class Patterns:
             kind, name = DEFINITION_ROOTS[root], str(settings[root])
             schema = self.resolver.registry.find(kind, name).schema
         try:
+            if address == "loading":
+                level = loading_text(level)
             value = schema.convert(option or address, level, address)
         except SettingError:
             return False

@@ -26,9 +26,11 @@ class HostPeak:
     """Anonymous memory of this process at its peak, less that at the start.
 
     Linux keeps the peak of all resident memory (VmHWM) and lets it be reset (proc(5), clear_refs).
-    A phase's anonymous peak is that peak less the file-backed and shared pages at the phase's end,
-    and at least the anonymous memory at the phase's end. Such pages hardly ever go, so the error is
-    how many were added between the peak and the phase's end. In a first step torch's code faults
+    A phase's anonymous peak is that peak less the file-backed and shared pages at the phase's start
+    or end, whichever were more, and at least the anonymous memory at the phase's end. A kernel that
+    is short of memory takes file-backed pages away (17 MB of torch's were seen to go), so those at
+    the end alone would count what went as the model's. The error left is how many were added
+    between the peak and the phase's end. In a first step torch's code faults
     in: 13 to 30 MB were seen to come after what such a step held for a moment, and hid as much of
     it. So build and take the first step `closely`; later phases add next to none.
 
@@ -52,6 +54,7 @@ class HostPeak:
         self._failure: str | None = "the peak of host memory was not watched"
         self._start = 0
         self._peak = 0
+        self._other = 0
         self._marked = False
         self._linux = platform == "linux"
         self._closely_s = closely_s
@@ -67,6 +70,7 @@ class HostPeak:
         if pages is None:
             return
         self._start = self._peak = pages.anonymous
+        self._other = pages.other
         if pages.peak > pages.anonymous + pages.other + _SLACK:
             self._failure = "the kernel did not reset the peak of memory (clear_refs)"
 
@@ -111,7 +115,9 @@ class HostPeak:
     def _end_phase(self) -> None:
         ended = self._read()
         if ended is not None:
-            self._peak = max(self._peak, ended.anonymous, ended.peak - ended.other)
+            other = max(self._other, ended.other)
+            self._peak = max(self._peak, ended.anonymous, ended.peak - other)
+            self._other = ended.other
             self._reset()
             self.phases += 1
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from harness.cases import DROPPED, Cases, Drawn, words
+from harness.columns import MEMORY
 from harness.draft import Draft, Expected
 from harness.errors import SuiteError
 from harness.planned import Case, Expectation, Plan, Trial
@@ -25,6 +27,7 @@ def make_plan(
     overridden: bool = False,
     seed: int = 0,
     absent: Callable[[str], str | None] = lambda _: None,
+    lacking: Callable[[Mapping[str, Any]], str | None] = lambda _: None,
 ) -> Plan:
     """Check a draft and plan its trials.
 
@@ -35,6 +38,7 @@ def make_plan(
             dropped with a note.
         seed: The plan's own: it shuffles the cases of each seed.
         absent: Why a device is expected to be absent here; None: it is not.
+        lacking: Why the data of a case's settings is expected to be absent here; None: it is not.
 
     Raises:
         BenchError: a name is unknown, a value does not fit, or a part of the suite matches nothing.
@@ -43,7 +47,7 @@ def make_plan(
     cases.draw()
     baselines = _baselines(cases)
     planned = tuple(
-        _case(cases, drawn, baseline, absent)
+        _case(cases, drawn, baseline, absent, lacking)
         for drawn, baseline in zip(cases.drawn, baselines, strict=True)
     )
     expectations = tuple(
@@ -61,6 +65,7 @@ def make_plan(
         trials=_trials([drawn.key for drawn in cases.drawn], planned, draft.seeds, seed),
         expectations=expectations,
         margins=dict(draft.margins),
+        columns=_columns(cases),
         notes=tuple(_folded(cases.notes)),
         base=_base(cases),
     )
@@ -75,6 +80,17 @@ def _folded(notes: Sequence[str]) -> Iterator[str]:
     yield from (each for each in notes if each not in dropped)
     told = "; ".join(each.removesuffix(DROPPED) for each in dropped)
     yield f"dropped, {len(dropped)} parts of the suite that match nothing now: {told}"
+
+
+def _columns(cases: Cases) -> tuple[str, ...]:
+    """Check the columns that a suite chooses."""
+    named = cases.draft.columns
+    for metric in named:
+        if metric != MEMORY:
+            check_metric_name(
+                cases.resolver.registry, metric, f"suite {cases.draft.name!r}: columns"
+            )
+    return named
 
 
 def _base(cases: Cases) -> dict[str, str]:
@@ -100,11 +116,15 @@ def _baselines(cases: Cases) -> list[int | None]:
 
 
 def _case(
-    cases: Cases, drawn: Drawn, baseline: int | None, absent: Callable[[str], str | None]
+    cases: Cases,
+    drawn: Drawn,
+    baseline: int | None,
+    absent: Callable[[str], str | None],
+    lacking: Callable[[Mapping[str, Any]], str | None],
 ) -> Case:
     settings = drawn.resolved.settings
     reason = drawn.resolved.refused
-    missing = absent(str(settings["device"]))
+    missing = absent(str(settings["device"])) or lacking(settings)
     return Case(
         settings=dict(settings),
         levels={address: _shown(cases, drawn, address) for address in cases.factors},
@@ -214,8 +234,12 @@ def _trials(
     for seed in seeds:
         order = list(by_settings)
         random.Random(f"{plan_seed}/{seed}").shuffle(order)  # noqa: S311  # an order, not a secret
-        trials += [
-            Trial(case=place, seed=seed, key=trial_key(cases[place].settings, seed))
-            for place in order
-        ]
+        trials += [each for place in order for each in _folds(place, cases[place], seed)]
     return tuple(trials)
+
+
+def _folds(place: int, case: Case, seed: int) -> Iterator[Trial]:
+    """Give the trials of a case with a seed: one, or one a fold."""
+    count = case.settings["folds"]
+    for fold in (None,) if count is None else range(count):
+        yield Trial(case=place, seed=seed, fold=fold, key=trial_key(case.settings, seed, fold))

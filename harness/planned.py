@@ -81,6 +81,7 @@ class Plan(Struct, frozen=True, kw_only=True):
         trials: In the order of running: seed by seed, the cases of each shuffled.
         expectations: What the suite says will be seen.
         margins: Margins that the suite sets, by metric.
+        columns: Metrics that the suite's tables show; empty: a choice by what there is.
         notes: What the user should know: what was dropped, merged or is expected to be skipped.
         looks: After how many seeds an adaptive run stops if all is decided; empty: it runs all.
         until: The metrics whose comparisons decide that; empty: the first that tells of learning.
@@ -96,6 +97,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     trials: tuple[Trial, ...]
     expectations: tuple[Expectation, ...] = ()
     margins: dict[str, float] = {}
+    columns: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     looks: tuple[int, ...] = ()
     until: tuple[str, ...] = ()

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
-import math
 import os
 import pickle
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
 import torch
+from msgspec import structs
 from torch import Tensor
 
 from harness.definitions import Data, Split, Task
 from harness.errors import SettingError
-from harness.seeding import derive
+from harness.messages import Function
 from harness.units import one_line
 
 _SPLITS = ("train", "validation", "test")
+_USES = ("collate", "transform")
+"""The fields of a Split that are functions."""
+
 _FORMAT = 1
 _DAMAGED = (
     pickle.UnpicklingError,
@@ -37,26 +42,26 @@ _DAMAGED = (
 """What torch raises for a file that is not as it was written."""
 
 
-def write_data(data: Data, path: Path) -> dict[str, str]:
+def write_data(data: Data, path: Path) -> dict[str, Function]:
     """Write data to a file that `map_data` reads.
 
     Returns:
-        By split, the name of its collate function: no file says which code is run.
+        Its functions, by `SPLIT.collate` and `SPLIT.transform`: no file says which code is run.
 
     Raises:
-        SettingError: a collate function is no function of a module, so that no other process can
-            find it.
+        SettingError: one is no function of a module, so that no other process can find it.
         OSError: the file cannot be written.
     """
     content: dict[str, Any] = {"format": _FORMAT, "truth": dict(data.truth)}
-    collates = {}
+    functions = {}
     for name, split in _splits(data):
         content[name] = {
             "inputs": [each.contiguous() for each in split.inputs],
             "targets": split.targets.contiguous(),
         }
-        if split.collate is not None:
-            collates[name] = _collate_name(split.collate)
+        for use in _USES:
+            if (function := getattr(split, use)) is not None:
+                functions[f"{name}.{use}"] = _function(use, function)
     partial = path.with_suffix(".partial")
     try:
         with partial.open("wb") as file:
@@ -64,17 +69,17 @@ def write_data(data: Data, path: Path) -> dict[str, str]:
     except RuntimeError as error:  # torch hides what the disk said behind an assertion of its own
         raise error.__context__ if isinstance(error.__context__, OSError) else error from None
     os.replace(partial, path)  # noqa: PTH105  # the rename that is atomic
-    return collates
+    return functions
 
 
-def map_data(path: Path, collates: Mapping[str, str] = MappingProxyType({})) -> Data:
+def map_data(path: Path, functions: Mapping[str, Function] = MappingProxyType({})) -> Data:
     """Map the data of a file that `write_data` wrote.
 
     Its pages are shared by all trials, and are read once here.
 
     Args:
         path: The file; reading it runs no code.
-        collates: What `write_data` returned.
+        functions: What `write_data` returned.
 
     Raises:
         SettingError: the file is not as it was written.
@@ -82,7 +87,9 @@ def map_data(path: Path, collates: Mapping[str, str] = MappingProxyType({})) -> 
     try:
         content = torch.load(path, mmap=True, weights_only=True)
         splits = {
-            name: _mapped(content[name], collates.get(name)) for name in _SPLITS if name in content
+            name: _mapped(content[name], [functions.get(f"{name}.{use}") for use in _USES])
+            for name in _SPLITS
+            if name in content
         }
         return check_data(Data(**splits, truth=content["truth"]), str(path))
     except _DAMAGED as error:
@@ -113,13 +120,20 @@ def check_data(data: object, owner: str) -> Data:
 def check_targets(data: Data, task: Task, owner: str) -> None:
     """Check that classes lie in the range that the task names, and binary targets are 0 or 1.
 
+    Sequences are checked too where their targets are whole numbers, and symbols.
+
     Raises:
-        SettingError: a target is below 0 or not below the number of outputs, or is neither 0 nor 1.
+        SettingError: a target is below 0 or not below the number of outputs, or is neither 0 nor 1;
+            a symbol is none of the task's.
     """
-    check = {"classification": _check_classes, "binary": _check_binary}.get(task.kind)
-    if check is not None:
-        for name, split in _splits(data):
-            check(split.targets, task, f"{owner}: {name}")
+    for name, split in _splits(data):
+        where = f"{owner}: {name}"
+        if task.kind == "binary":
+            _check_binary(split.targets, where)
+        elif task.kind == "classification" or _names_classes(task, split.targets):
+            _check_range("targets", split.targets, task.outputs, "classes", where)
+        if task.symbols is not None:
+            _check_range("inputs", split.inputs[0], task.symbols, "symbols", where)
 
 
 def fingerprint(data: Data) -> str:
@@ -132,37 +146,11 @@ def fingerprint(data: Data) -> str:
     return digest.hexdigest()[:16]
 
 
-def hold_out(data: Data, share: float, task: Task, seed: int) -> Data:
-    """Split `train` into train and test by the seed, stratified where targets are classes.
-
-    Args:
-        share: Of the samples to test on; the number is rounded up, as scikit-learn does.
-
-    Raises:
-        SettingError: nothing would be left to train on.
-    """
-    targets = data.train.targets
-    generator = torch.Generator().manual_seed(derive(seed, "split"))
-    order = torch.randperm(len(targets), generator=generator)
-    count = math.ceil(share * len(targets))
-    if count >= len(targets):
-        raise SettingError(
-            f"holding {count} of {len(targets)} samples out for testing leaves none to train on:"
-            " give more data"
-        )
-    if task.kind in ("classification", "binary"):
-        held = _stratified(targets.flatten()[order], count)
-    else:
-        held = torch.arange(len(targets)) < count
-    train, test = (_chosen(data.train, order[part]) for part in (~held, held))
-    return Data(train, validation=data.validation, test=test, truth=data.truth)
-
-
 def first_samples(data: Data, most: int) -> Data:
     """Keep at most so many samples of each split: views, not copies."""
     splits = {
-        name: Split(
-            tuple(each[:most] for each in split.inputs), split.targets[:most], split.collate
+        name: structs.replace(
+            split, inputs=tuple(each[:most] for each in split.inputs), targets=split.targets[:most]
         )
         for name, split in _splits(data)
     }
@@ -176,8 +164,10 @@ def to_device(data: Data, device: torch.device, dtype: torch.dtype | None) -> Da
         return tensor.to(device, dtype if tensor.is_floating_point() else None)
 
     splits = {
-        name: Split(
-            tuple(moved(each) for each in split.inputs), moved(split.targets), split.collate
+        name: structs.replace(
+            split,
+            inputs=tuple(moved(each) for each in split.inputs),
+            targets=moved(split.targets),
         )
         for name, split in _splits(data)
     }
@@ -189,15 +179,19 @@ def sizes(data: Data) -> dict[str, int]:
     return {name: len(split) for name, split in _splits(data)}
 
 
-def _check_classes(targets: Tensor, task: Task, where: str) -> None:
-    low, high = int(targets.min()), int(targets.max())
-    if low < 0 or high >= task.outputs:
+def _names_classes(task: Task, targets: Tensor) -> bool:
+    return task.kind == "sequence" and not targets.is_floating_point()
+
+
+def _check_range(what: str, values: Tensor, count: int, of: str, where: str) -> None:
+    low, high = int(values.min()), int(values.max())
+    if low < 0 or high >= count:
         raise SettingError(
-            f"{where}: targets go from {low} to {high}, but the task has {task.outputs} classes"
+            f"{where}: {what} go from {low} to {high}, but the task has {count} {of}"
         )
 
 
-def _check_binary(targets: Tensor, _: Task, where: str) -> None:
+def _check_binary(targets: Tensor, where: str) -> None:
     odd = targets[(targets != 0) & (targets != 1)]
     if len(odd):
         raise SettingError(
@@ -212,14 +206,14 @@ def _splits(data: Data) -> Iterator[tuple[str, Split]]:
             yield name, split
 
 
-def _mapped(content: Mapping[str, Any], collate: str | None) -> Split:
+def _mapped(content: Mapping[str, Any], functions: Iterable[Function | None]) -> Split:
     tensors = (*content["inputs"], content["targets"])
     for each in tensors:
         _touch(each)
     return Split(
         tuple(content["inputs"]),
         content["targets"],
-        None if collate is None else _collate_of(collate),
+        *(None if each is None else _bound(each) for each in functions),
     )
 
 
@@ -229,36 +223,28 @@ def _touch(tensor: Tensor) -> None:
         tensor.view(-1).view(torch.uint8)[::4096].sum()
 
 
-def _chosen(split: Split, places: Tensor) -> Split:
-    return Split(
-        tuple(each.index_select(0, places) for each in split.inputs),
-        split.targets.index_select(0, places),
-        split.collate,
-    )
-
-
-def _stratified(targets: Tensor, count: int) -> Tensor:
-    """Mark `count` of the targets, from each class its share (largest remainders get the rest)."""
-    classes, counts = torch.unique(targets, return_counts=True)
-    exact = counts * (count / len(targets))
-    quota = exact.floor().long()
-    rest = count - int(quota.sum())
-    quota[torch.argsort(exact - exact.floor(), descending=True, stable=True)[:rest]] += 1
-    held = torch.zeros(len(targets), dtype=torch.bool)
-    for each, size in zip(classes, quota, strict=True):
-        held[torch.nonzero(targets == each).flatten()[: int(size)]] = True
-    return held
-
-
-def _collate_name(collate: Callable[..., Any]) -> str:
-    name = f"{collate.__module__}:{collate.__qualname__}"
-    if _collate_of(name) is not collate:
+def _function(use: str, given: Callable[..., Any]) -> Function:
+    """Name a function, with the keywords that `functools.partial` binds to it."""
+    bare, keywords = given, {}
+    if isinstance(given, functools.partial) and not given.args:
+        bare, keywords = given.func, dict(given.keywords)
+    name = f"{getattr(bare, '__module__', '')}:{getattr(bare, '__qualname__', repr(bare))}"
+    if _found(name) is not bare:
         raise SettingError(
-            f"collate={name} must be a function of a module: trials look it up by its name"
+            f"{use}={name} must be a function of a module: trials look it up by its name"
         )
-    return name
+    try:
+        msgspec.json.encode(keywords)
+    except (TypeError, ValueError) as error:
+        raise SettingError(f"{use}={name} has keywords that JSON cannot hold: {error}") from None
+    return Function(name, keywords)
 
 
-def _collate_of(name: str) -> Any:
+def _bound(function: Function) -> Any:
+    found = _found(function.name)
+    return functools.partial(found, **function.keywords) if function.keywords else found
+
+
+def _found(name: str) -> Any:
     module, _, attribute = name.partition(":")
-    return getattr(importlib.import_module(module), attribute, None)
+    return getattr(importlib.import_module(module), attribute, None) if module else None

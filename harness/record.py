@@ -50,6 +50,13 @@ NOT_IN_KEY = frozenset({"timeout_s", "memory_limit"})
 """Settings that say how long and how much a trial may take, not what it does."""
 
 
+class Weights(Struct, frozen=True, kw_only=True):
+    """The weights that were kept of a trial, in `weights/KEY-ATTEMPT.pt` of its run."""
+
+    size_bytes: int
+    sha256: str
+
+
 class Record(Struct, frozen=True, kw_only=True):
     """All that is kept of one trial.
 
@@ -72,6 +79,7 @@ class Record(Struct, frozen=True, kw_only=True):
             them, in the first record of a dataset or where loading failed, those of its loader.
         shared: Whether trials ran side by side, so that speed and memory say little.
         foreign_cpus: How many processors others kept busy meanwhile; None where that is not told.
+        weights: Those that were kept (`--keep-weights`); None: none were.
     """
 
     schema: int = SCHEMA
@@ -94,6 +102,7 @@ class Record(Struct, frozen=True, kw_only=True):
     output: str = ""
     shared: bool = False
     foreign_cpus: float | None = None
+    weights: Weights | None = None
 
 
 def trial_key(settings: Mapping[str, Any], seed: int, fold: int | None = None) -> str:

@@ -62,6 +62,7 @@ def record_of(
         output="\n".join(filter(None, (loading, printed))),
         shared=shared,
         foreign_cpus=foreign_cpus,
+        weights=outcome.weights,
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -30,6 +31,7 @@ from harness.definitions import (
 )
 from harness.draft import draft, read_file
 from harness.errors import BenchError, PluginError, UnknownName, same_name, what_would_work
+from harness.interface import OLDEST, interface_of, outdated
 from harness.loading import (
     checked_name,
     entry_points,
@@ -38,6 +40,7 @@ from harness.loading import (
     manager_of,
     registered,
 )
+from harness.manners import quiet, watched
 from harness.metrics import MEANINGS
 from harness.options import Schema, function_inside
 from harness.record import Record
@@ -56,7 +59,9 @@ class _Kind:
 
 KINDS: Mapping[str, _Kind] = {
     "model": _Kind("bench_register_models", Model, (("build", 1), ("accepts", 1))),
-    "dataset": _Kind("bench_register_datasets", Dataset, (("load", 1), ("task", 0))),
+    "dataset": _Kind(
+        "bench_register_datasets", Dataset, (("load", 1), ("task", 0), ("absent", 1), ("files", 1))
+    ),
     "optimizer": _Kind("bench_register_optimizers", Optimizer, (("build", 1),)),
     "schedule": _Kind("bench_register_schedules", Schedule, (("factor", 1),)),
     "activation": _Kind("bench_register_activations", Activation, (("build", 0),)),
@@ -81,6 +86,8 @@ class Plugin:
         version: Of the distribution, or the module's `__version__`.
         manager: Calls its hooks; None where it is broken.
         error: Why it is broken.
+        interface: The version of the interface that it was written for.
+        told: What it did not leave as it was, in sentences; more may come while it is asked.
     """
 
     name: str
@@ -90,6 +97,8 @@ class Plugin:
     module: ModuleType | None = None
     manager: pluggy.PluginManager | None = None
     error: str | None = None
+    interface: int = OLDEST
+    told: list[str] = field(default_factory=list, compare=False)
 
     @property
     def origin(self) -> str:
@@ -125,18 +134,17 @@ class Entry:
             PluginError: it raises; the message names plugin, definition and error.
         """
         wanted = inspect.signature(function).parameters
+        what = f"plugin {self.plugin.name!r}: {self.kind} {self.name!r}: {_named(function)}"
         try:
-            return function(
-                *arguments, **{key: value for key, value in options.items() if key in wanted}
-            )
+            with watched(self.plugin.told, what):
+                return function(
+                    *arguments, **{key: value for key, value in options.items() if key in wanted}
+                )
         except BenchError:
             raise
         except (Exception, SystemExit) as error:  # the border to a plugin: its error is told
             told = one_line(f"{type(error).__name__}: {error}")
-            raise PluginError(
-                f"plugin {self.plugin.name!r}: {self.kind} {self.name!r}: "
-                f"{_named(function)} raised {told}"
-            ) from error
+            raise PluginError(f"{what} raised {told}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,13 +192,31 @@ class Registry:
         plugins = {name: each for name, each in self.suite_plugins.items() if name not in added}
         return replace(self, suites={**self.suites, **added}, suite_plugins=plugins)
 
+    def with_plugin(self, plugin: Plugin, module: object) -> Registry:
+        """Add what a module registers.
+
+        Raises:
+            PluginError: it breaks the interface, or shares a name with another.
+        """
+        builder = _Builder()
+        builder.plugins, builder.entries = list(self.plugins), dict(self.entries)
+        builder.suites, builder.suite_plugins = dict(self.suites), dict(self.suite_plugins)
+        builder.add(plugin, module)
+        return builder.registry()
+
     def finished(self, record: Record) -> list[str]:
         """Show a record to every observer.
 
         Returns:
-            What observers raised, a sentence each.
+            What observers raised, or did not leave as it was, a sentence each.
         """
-        return [told for each in self.plugins if (told := _observe(each, record))]
+        return [told for each in self.plugins for told in _observe(each, record)]
+
+    def notes(self) -> list[str]:
+        """Say what changed since older plugins were written, and what any did not leave alone."""
+        old = (outdated(each.name, each.interface) for each in self.plugins)
+        told = [each for plugin in self.plugins for each in plugin.told]
+        return list(dict.fromkeys([*(each for each in old if each is not None), *told]))
 
     def broken(self) -> str:
         """Name the plugins that could not be loaded, with their errors; empty where all could."""
@@ -239,16 +265,16 @@ def registry_of(**modules: ModuleType | object) -> Registry:
     return builder.registry()
 
 
-def _observe(plugin: Plugin, record: Record) -> str | None:
+def _observe(plugin: Plugin, record: Record) -> list[str]:
     if plugin.manager is None:
-        return None
+        return []
+    what, told = f"plugin {plugin.name!r}: bench_trial_finished", list[str]()
     try:
-        plugin.manager.hook.bench_trial_finished(record=record)
+        with watched(told, what):
+            plugin.manager.hook.bench_trial_finished(record=record)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # the border to a plugin
-        return one_line(
-            f"plugin {plugin.name!r}: bench_trial_finished: {type(error).__name__}: {error}"
-        )
-    return None
+        told.append(one_line(f"{what}: {type(error).__name__}: {error}"))
+    return told
 
 
 class _Builder:
@@ -268,17 +294,19 @@ class _Builder:
         version = point.dist.version if point.dist else None
         plugin = Plugin(name=point.name, named=point.value, package=package, version=version)
         try:
-            self.add(plugin, imported(point.load))
+            with _loading(plugin):
+                self.add(plugin, imported(point.load))
         except PluginError as error:
             self.plugins.append(replace(plugin, error=one_line(str(error))))
 
     def add_named(self, named: str, base: Path) -> None:
-        name = _plugin_name(named)
-        module = import_named(named, base)
-        if any(each.module is module for each in self.plugins):
-            return
-        version = getattr(module, "__version__", None)
-        self.add(Plugin(name=name, named=named, version=str(version) if version else None), module)
+        plugin = Plugin(name=_plugin_name(named), named=named)
+        with _loading(plugin):
+            module = import_named(named, base)
+            if any(each.module is module for each in self.plugins):
+                return
+            version = getattr(module, "__version__", None)
+            self.add(replace(plugin, version=str(version) if version else None), module)
 
     def add(self, plugin: Plugin, module: object) -> None:
         for each in self.plugins:
@@ -287,9 +315,10 @@ class _Builder:
                     f"two plugins are called {plugin.name!r}: {each.named} and {plugin.named};"
                     f" leave one out with -p no:NAME, or rename it"
                 )
+        interface = interface_of(plugin.name, module)
         manager = manager_of(plugin.name, module)
         inner = module if isinstance(module, ModuleType) else None
-        loaded = replace(plugin, module=inner, manager=manager)
+        loaded = replace(plugin, module=inner, manager=manager, interface=interface)
         entries = self._entries(loaded, manager)
         suites = self._suites(loaded, manager)
         self.entries |= entries
@@ -339,6 +368,14 @@ class _Builder:
                 f"two {PLURALS[kind]} are called {name!r}: of plugin {other.plugin.name!r}"
                 f" and of plugin {plugin.name!r}"
             )
+
+
+@contextlib.contextmanager
+def _loading(plugin: Plugin) -> Iterator[None]:
+    """Watch a plugin while it is imported and its hooks are called."""
+    what = f"plugin {plugin.name!r}, while it was loaded,"
+    with quiet(plugin.told, what), watched(plugin.told, what):
+        yield
 
 
 def _plugin_name(named: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from harness.columns import (
     MOST_IN_HEADER,
+    chosen,
     default_metrics,
     factor_columns,
     figured,
@@ -98,7 +99,8 @@ def render_trials(
     ok = [record for _, record in pairs if record is not None and record.status == "ok"]
     present = {name for each in ok for name, value in each.metrics.items() if value is not None}
     known = metric_names(plan, latest)
-    names = picked(metrics, known) if metrics else default_metrics(present, bool(ok))
+    wanted = chosen(plan, metrics, known)
+    names = picked(wanted, known) if wanted else default_metrics(present, bool(ok))
     if style == "csv":
         return trials_csv(plan, pairs, names)
     below = reasons_of_figures(plan, ok, names)

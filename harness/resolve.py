@@ -28,6 +28,7 @@ from harness.settings import (
     text,
 )
 from harness.target import usual_metric
+from harness.ways import loading_text, why_unpinnable
 
 MAY_BE_NONE = ("model", "dataset", "optimizer", "loss")
 DEFAULT_LEVELS: Mapping[str, Level] = {
@@ -107,7 +108,12 @@ class Resolver:
         settings |= self._protocol(base, assignment)
         settings["target_metric"] = self._target_metric(settings, task)
         applied = frozenset(each for part in parts.values() for each in part.applied)
-        refused = self._refusal(parts, "model", task) or self._refusal(parts, "loss", task)
+        refused = (
+            self._refusal(parts, "model", task)
+            or self._refusal(parts, "loss", task)
+            or why_unpinnable(settings)
+            or _overwrites(settings)
+        )
         return Resolved(settings=settings, applied=applied, refused=refused)
 
     def _part(
@@ -245,7 +251,15 @@ class Resolver:
         key = repr(given)
         if key not in self._protocols:
             metrics = self.metrics(given.pop("metrics", ()))
-            self._protocols[key] = {**PROTOCOL.resolve(given, ""), "metrics": metrics}
+            if "loading" in given:
+                given["loading"] = loading_text(given["loading"])
+            found = PROTOCOL.resolve(given, "")
+            if found["validation"] is not None and found["folds"] is not None:
+                raise SettingError(
+                    f"validation={found['validation']:g} and folds={found['folds']} exclude each"
+                    " other: each fold is validated on once"
+                )
+            self._protocols[key] = {**found, "metrics": metrics}
         return self._protocols[key]
 
     def metrics(self, level: Level) -> Value:
@@ -411,6 +425,19 @@ def _check_needs(parts: Mapping[str, _Part]) -> None:
                 f"(bench list {'optimizers' if root == 'optimizer' else 'losses'}"
                 f" shows them), since model {model.name} has no step of its own"
             )
+
+
+def _overwrites(settings: Mapping[str, Value]) -> str | None:
+    """Say that an initializer would act on weights that a model loads; None: none would."""
+    if not settings.get("model.pretrained"):
+        return None
+    for root in ("init", "bias_init"):
+        if settings[root] != AS_BUILT:
+            return (
+                f"{root}={settings[root]} would overwrite pretrained weights:"
+                f" give {root}={AS_BUILT}, or model.pretrained=false"
+            )
+    return None
 
 
 def _and(note: str) -> str:

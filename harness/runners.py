@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Protocol
 
 import msgspec
@@ -59,6 +60,7 @@ def open_runner(
     in_process: bool,
     platform: str = sys.platform,
     tell: Callable[[str], None] = lambda _: None,
+    sources: Mapping[str, str] = MappingProxyType({}),
 ) -> Runner:
     """Choose what does the requests here.
 
@@ -69,12 +71,13 @@ def open_runner(
         in_process: Whether this process does them itself.
         platform: As `sys.platform`.
         tell: Hears what a user should know.
+        sources: By kind and name, where each definition came from when the run was planned.
     """
     if in_process:
         return InProcess(registry)
     if platform != "linux":
         return Interpreters(plugins)
-    return Server(plugins, preload, tell)
+    return Server(plugins, preload, tell, sources)
 
 
 class Interpreters:

@@ -17,7 +17,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -40,7 +40,7 @@ from harness.messages import (
 )
 from harness.processes import adopt_orphans, die_with_parent, ending, kill_all, kill_tree, reap
 from harness.registry import Registry, load
-from harness.tmpfs import WrittenFiles, now_ns
+from harness.tmpfs import WrittenFiles, now_ns, remove_shared
 from harness.units import one_line
 from harness.worker import run_request, written
 
@@ -79,6 +79,7 @@ def main(descriptor: int, parent: int) -> None:
 def _imported(hello: Hello) -> Registry:
     """Import once what every trial needs: `torch._dynamo`, else the first optimizer takes 1.7 s."""
     registry = load(hello.plugins)
+    _check_sources(registry, hello.sources)
     importlib.import_module("torch._dynamo")
     for name, owner in hello.preload.items():
         try:
@@ -87,6 +88,18 @@ def _imported(hello: Hello) -> Registry:
             told = one_line(f"{type(error).__name__}: {error}")
             raise BenchError(f"{owner} cannot preload {name!r}: {told}") from error
     return registry
+
+
+def _check_sources(registry: Registry, planned: Mapping[str, str]) -> None:
+    """Refuse code that is not what was planned: records would name the one and show the other."""
+    found = {f"{entry.kind} {entry.name}": entry.source for entry in registry.entries.values()}
+    for name, source in planned.items():
+        now = found.get(name, "it is gone")
+        if now != source:
+            raise BenchError(
+                f"{name} has changed since the run was planned ({source} -> {now}): what has"
+                " finished is kept; run it again"
+            )
 
 
 @dataclass(slots=True)
@@ -130,6 +143,7 @@ class _Server:
         self.unread = bytearray()
         self.looked = 0.0
         self.inherited = own_bytes()
+        self.began_ns = now_ns()
         self.selector = selectors.DefaultSelector()
         self.selector.register(connection, selectors.EVENT_READ)
 
@@ -140,7 +154,9 @@ class _Server:
         except (BrokenPipeError, ConnectionResetError):
             pass  # the parent is gone
         finally:
+            left = psutil.Process().children(recursive=True)
             kill_all(lambda: psutil.Process().children(recursive=True))
+            remove_shared([each.pid for each in left], self.began_ns)
             reap()
 
     def _step(self) -> bool:
@@ -271,7 +287,8 @@ class _Server:
             return
         ended = time.monotonic()
         del self.children[child.pid]
-        self._kill_strays()  # first: they may write for ever into what is read to its end now
+        dead = self._kill_strays()  # first: they may write for ever into what is read now
+        remove_shared([pid, *dead], child.written.since_ns)
         for file in (child.outcome_pipe, child.output_pipe):
             while file in self.selector.get_map() and _ready(file):
                 self._read(child, file)
@@ -291,11 +308,14 @@ class _Server:
         )
         self.connection.sendall(line(answer))
 
-    def _kill_strays(self) -> None:
+    def _kill_strays(self) -> set[int]:
         """Kill what ended children left behind: every child that is no trial's process."""
+        dead: set[int] = set()
 
         def strays() -> list[psutil.Process]:
-            return [each for each in psutil.Process().children() if each.pid not in self.children]
+            found = [each for each in psutil.Process().children() if each.pid not in self.children]
+            dead.update(each.pid for each in found)
+            return found
 
         for each in strays():
             kill_tree(each.pid)
@@ -303,6 +323,7 @@ class _Server:
         for each in strays():
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(each.pid, os.WNOHANG)
+        return dead
 
 
 def _pid_file(pid: int) -> int | None:

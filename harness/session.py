@@ -20,6 +20,7 @@ from harness.definitions import Metric
 from harness.draft import SuiteFile, draft, read_file, seed_range
 from harness.errors import BenchError, StoreError, SuiteError, UnknownName, what_would_work
 from harness.execute import Conditions, Watcher, execute
+from harness.holdings import absences
 from harness.loads import FOLDER as DATA
 from harness.looks import up_to
 from harness.machine import absence, environment, free_memory_bytes
@@ -98,6 +99,7 @@ class Manner:
 
     jobs: int = 1
     in_process: bool = False
+    keep_weights: bool = False
     strict: bool = False
     check: bool = False
     command: Sequence[str] = ()
@@ -105,11 +107,19 @@ class Manner:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The registry with the suites of the file, and the plugins as other processes load them."""
+    """The registry with the suites of the file, and the plugins as other processes load them.
+
+    Args:
+        registry: Where names are looked up.
+        plugins: As `harness.registry.load` takes them.
+        notes: What the user should know.
+        data_root: Where plans look for data; None: they do not.
+    """
 
     registry: Registry
     plugins: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    data_root: Path | None = None
 
 
 def default_data_root(variables: Mapping[str, str]) -> Path:
@@ -136,7 +146,8 @@ def load_all(places: Places) -> Loaded:
         registry = load(plugins)
     shadowed = [each.name for each in file[1].suites if each.name in registry.names("suite")]
     notes = [f"suite {name!r} of {file[0]} stands before the one of a plugin" for name in shadowed]
-    return Loaded(registry.with_suites(file[1].suites), plugins, tuple(notes))
+    found = registry.with_suites(file[1].suites)
+    return Loaded(found, plugins, (*registry.notes(), *notes), places.data_root)
 
 
 def plan_asked(asked: Asked, loaded: Loaded) -> Plan:
@@ -158,6 +169,8 @@ def plan_asked(asked: Asked, loaded: Loaded) -> Plan:
         written = replace(written, seeds=seed_range(LOOKS[-1]))
     elif asked.seeds is not None:
         written = replace(written, seeds=seed_range(asked.seeds))
+    registry, root = loaded.registry, loaded.data_root
+    lacking = absences(registry, root) if root is not None else lambda _: None
     with redirect_stdout(sys.stderr):  # what plugins print is no table
         changed = overridden(written, asked.overrides, loaded.registry)
         plan = make_plan(
@@ -166,6 +179,7 @@ def plan_asked(asked: Asked, loaded: Loaded) -> Plan:
             overridden=bool(asked.overrides),
             seed=asked.seed,
             absent=absence,
+            lacking=lacking,
         )
     if asked.adaptive:
         plan = msgspec.structs.replace(
@@ -201,6 +215,7 @@ def run_plan(plan: Plan, loaded: Loaded, places: Places, manner: Manner, watcher
         options={
             "jobs": manner.jobs,
             "in_process": manner.in_process,
+            "keep_weights": manner.keep_weights,
             "strict": manner.strict,
             "check": manner.check,
             "data_root": str(places.data_root.absolute()),
@@ -295,6 +310,9 @@ def merge_runs(
             tell(note)
     run, records = merged(runs, defaults_of(lambda: load_all(places).registry))
     run = msgspec.structs.replace(run, command=list(command))
+    if any(each.weights is not None for each in records):
+        tell("kept weights stay with the runs that they came from")
+        records = [msgspec.structs.replace(each, weights=None) for each in records]
     folder = create_run(places.results, run).folder
     try:
         with Journal(folder, command) as journal:
@@ -439,6 +457,11 @@ def _config(given: Path | None) -> tuple[Path, SuiteFile]:
     return path, read_file(path)
 
 
+def data_root_of(run: RunFile) -> Path:
+    """Say where the data of a run lies."""
+    return Path(run.options.get("data_root") or default_data_root(os.environ))
+
+
 def _absolute(plugins: Sequence[str], base: Path) -> Iterator[str]:
     for each in plugins:
         yield (
@@ -449,7 +472,8 @@ def _absolute(plugins: Sequence[str], base: Path) -> Iterator[str]:
 
 
 def _with_notes(plan: Plan, loaded: Loaded) -> Plan:
-    notes = [*loaded.notes, *plan.notes, *_device_notes(plan)]
+    told = dict.fromkeys([*loaded.notes, *loaded.registry.notes()])  # planning asks plugins, too
+    notes = [*told, *plan.notes, *_device_notes(plan)]
     return msgspec.structs.replace(plan, notes=tuple(notes))
 
 
@@ -468,11 +492,12 @@ def _conditions(run: RunFile, loaded: Loaded, folder: Path) -> Conditions:
         registry=loaded.registry,
         plugins=loaded.plugins,
         folder=folder,
-        data_root=Path(run.options.get("data_root") or default_data_root(os.environ)),
+        data_root=data_root_of(run),
         environment=environment(),
         jobs=run.options.get("jobs", 1),
         memory_limit=usual_memory_limit(run.options.get("jobs", 1)),
         in_process=run.options.get("in_process", False),
+        keep_weights=run.options.get("keep_weights", False),
     )
 
 

@@ -41,6 +41,8 @@ PROTOCOL_ROOTS = (
     "device",
     "threads",
     "precision",
+    "validation",
+    "folds",
     "loading",
     "timed_s",
     "timeout_s",

@@ -34,6 +34,7 @@ class _Options(Struct):
 
     jobs: Annotated[int, Meta(ge=1)] = 1
     in_process: bool = False
+    keep_weights: bool = False
     strict: bool = False
     check: bool = False
     data_root: str | None = None

@@ -4,7 +4,7 @@ It is kept as fast as a loop written by hand (benchmarks/test_training.py): what
 bound once, nothing is called per step that need not be, and on an accelerator nothing waits for the
 device inside the timed part.
 
-Shapes: inputs (n, ...), targets (n, ...), the index of a batch (b,), a loss ().
+Shapes: inputs (b, ...), targets (b, ...), a loss ().
 """
 
 from __future__ import annotations
@@ -14,19 +14,18 @@ from array import array
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from time import perf_counter
 from typing import Any, TypeAlias
 
-import torch
 from torch import Tensor
 
+from harness.batches import batches_of
 from harness.clock import Window, warm_steps
 from harness.definitions import Batch, Split, Workload
 from harness.devices import Device, autocast
 from harness.evaluation import prediction, reduction, samples_in
 from harness.running import Losses, NotFinite, Running, Tally
-from harness.seeding import derive
 
 RUNNING_ACCURACY = "running_train_accuracy"
 """The metric that is taken where it is asked for: it costs some percent of a small step."""
@@ -56,12 +55,10 @@ class Loop:
         self.planned = self.steps_per_epoch * workload.protocol.epochs
         self.window = Window()
         self.trained_s = 0.0
-        self._samples = len(split)
-        self._gather = _gathering(split)
+        self._batches = batches_of(workload, split, self._size)
         self._device = device
         self._now = now
         self._clock = device.step_clock()
-        self._order = torch.Generator().manual_seed(derive(workload.seed, "order"))
         self._summed = _is_summed(workload)
         self._parts = _parts(workload)
         self._tally = _tally(workload)
@@ -78,7 +75,7 @@ class Loop:
         Raises:
             NotFinite: a step's loss is not finite.
         """
-        batches = self._batches()
+        batches = self._batches.epoch()
         sections = []
         if self._taken == 0:
             with closely():
@@ -99,26 +96,18 @@ class Loop:
         """Step on, whatever the loss, until the window is that long."""
         self._heeded = False
         while self.window.elapsed_s < timed_s:
-            self._run_steady(self._batches(), self._now() + timed_s - self.window.elapsed_s)
+            self._run_steady(self._batches.epoch(), self._now() + timed_s - self.window.elapsed_s)
             for each in (self._queued, self._tally):
                 if each is not None:
                     each.forget()
 
-    def _batches(self) -> Iterator[Tensor]:
-        """Give the next epoch's batches; their order is drawn when the first is asked for."""
-        return chain.from_iterable(self._orders())
-
-    def _orders(self) -> Iterator[tuple[Tensor, ...]]:
-        order = torch.randperm(self._samples, generator=self._order)
-        yield torch.split(order.to(self._device.place), self._size)
-
-    def _run_steady(self, batches: Iterator[Tensor], deadline: float = math.inf) -> _Section:
+    def _run_steady(self, batches: Iterator[Any], deadline: float = math.inf) -> _Section:
         section = self._run(batches, deadline)
         if section.samples:
             self.window.add(section.samples, section.elapsed_s, section.waited_s, section.steps_s)
         return section
 
-    def _run(self, batches: Iterator[Tensor], deadline: float = math.inf) -> _Section:
+    def _run(self, batches: Iterator[Any], deadline: float = math.inf) -> _Section:
         """Take the steps of these batches, at least one, until the deadline.
 
         Long, and written out: each call more per step costs half a percent of a small step.
@@ -127,7 +116,7 @@ class Loop:
         forward, loss_of, clear, update = self._parts
         step, prepare, queued, tally = self._step, self._prepare, self._queued, self._tally
         summed, heeded, before = self._summed, self._heeded, self._taken % self.steps_per_epoch
-        gather = self._gather
+        take = self._batches.take
         steps = samples = 0
         total = waited_s = 0.0
         self._device.synchronize()
@@ -137,12 +126,12 @@ class Loop:
             mark(started)
             if started >= deadline and steps:
                 break
-            index = next(batches, None)
-            if index is None:
+            drawn = next(batches, None)
+            if drawn is None:
+                waited_s += now() - started
                 break
-            inputs, wanted = gather(index)
+            inputs, wanted, size = take(drawn)
             waited_s += now() - started
-            size = index.numel()
             if prepare is not None:
                 prepare(size)
             if step is None:
@@ -180,19 +169,6 @@ class _Section:
     waited_s: float
     steps_s: array[float]
     loss: float
-
-
-def _gathering(split: Split) -> Callable[[Tensor], tuple[tuple[Tensor, ...], Tensor]]:
-    """Bind what gets a batch by the places of its samples."""
-    tensors, targets, collate = split.inputs, split.targets, split.collate
-
-    def gather(index: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
-        inputs = tuple([each.index_select(0, index) for each in tensors])
-        return inputs, targets.index_select(0, index)
-
-    if collate is None:
-        return gather
-    return lambda index: collate(*gather(index))
 
 
 def _is_summed(workload: Workload) -> bool:

@@ -46,6 +46,8 @@ class Suite(Struct, frozen=True):
         exclude: Cases to leave out, each a table of levels.
         expect: What will be seen (`Expect`, or a table with its fields).
         margins: Margins by metric, in place of the usual ones.
+        columns: Metrics that its tables show, `memory` among them; empty: a choice by what there
+            is.
         origin: The file or plugin that it comes from, for messages.
     """
 
@@ -61,4 +63,5 @@ class Suite(Struct, frozen=True):
     exclude: Sequence[Mapping[str, Any]] = ()
     expect: Sequence[Expect | Mapping[str, Any]] = ()
     margins: Mapping[str, float] = {}
+    columns: Sequence[str] = ()
     origin: str = ""

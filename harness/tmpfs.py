@@ -18,6 +18,7 @@ from typing import TypeAlias
 Inode: TypeAlias = tuple[int, int]
 """A file by its device and its number there."""
 
+SHARED = Path("/dev/shm")  # noqa: S108  # no file of ours: where shm_open(3) gives names
 _BLOCK = 512
 """What `st_blocks` counts in, whatever the file system (stat(2))."""
 
@@ -37,7 +38,7 @@ class WrittenFiles:
     """
 
     def __init__(self, since_ns: int, proc: Path = Path("/proc")) -> None:
-        self._since_ns = since_ns
+        self.since_ns = since_ns
         self._proc = proc
         self._mounts = tuple(f"{each}/" for each in _mount_points(proc))
         self._names: dict[Inode, str] = {}
@@ -62,7 +63,7 @@ class WrittenFiles:
         for inode, name in seen.items():
             if inode not in held and name.startswith(self._mounts) and (about := _at(name)):
                 same = (about.st_dev, about.st_ino) == inode
-                total += about.st_blocks * _BLOCK * (same and about.st_ctime_ns < self._since_ns)
+                total += about.st_blocks * _BLOCK * (same and about.st_ctime_ns < self.since_ns)
         return total
 
     def _open(self, pid: int) -> Iterator[tuple[str, os.stat_result]]:
@@ -78,9 +79,30 @@ class WrittenFiles:
                     if not name.startswith((_MEMFD, *self._mounts)):
                         continue
                     about = each.stat()
-                    ours = stat.S_ISREG(about.st_mode) and about.st_ctime_ns >= self._since_ns
+                    ours = stat.S_ISREG(about.st_mode) and about.st_ctime_ns >= self.since_ns
                     if ours and _is_writing(folder / "fdinfo" / each.name):
                         yield name, about
+
+
+def remove_shared(pids: Iterable[int], since_ns: int, folder: Path = SHARED) -> None:
+    """Remove what torch shared between processes that are dead now, and left its name behind.
+
+    A worker of a DataLoader takes the name of a tensor's memory away as soon as it is mapped; one
+    that is killed right before it leaves `torch_PID_...`, and the memory stays taken.
+
+    Args:
+        pids: Of the dead.
+        since_ns: When the first of them was started, on the clock of files.
+        folder: Where shared memory has its names.
+    """
+    dead = {str(each) for each in pids}
+    with suppress(OSError):
+        for each in folder.iterdir():
+            maker = each.name.removeprefix("torch_").partition("_")[0]
+            if each.name.startswith("torch_") and maker in dead:
+                with suppress(OSError):
+                    if each.lstat().st_ctime_ns >= since_ns:
+                        each.unlink()
 
 
 def now_ns() -> int:

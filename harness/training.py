@@ -88,6 +88,7 @@ def train(workload: Workload, *, now: Callable[[], float] = perf_counter) -> Fin
         workload.mark()
     found |= task_metrics(workload) | _measured(workload, "end", curves, workload.protocol.epochs)
     found["time_to_target_s"] = target.reached_s
+    workload.keep()
     loop.go_on(workload.protocol.timed_s)
     found |= loop.window.figures() or {}
     return _findings(found, curves, _why_not_trained(workload, loop, target))

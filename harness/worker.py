@@ -1,7 +1,7 @@
 """One trial to one outcome, in a process of its own (or in this one, for debugging).
 
 What it hands back is plain: status, reason, metrics, curves. It never decides what to run, and
-never writes files.
+writes no file but those that a request names.
 """
 
 from __future__ import annotations
@@ -36,12 +36,20 @@ from harness.nvml import GpuWatch, open_nvml
 from harness.peak import HostPeak
 from harness.prepare import fingerprint, first_samples, map_data, sizes, to_device, write_data
 from harness.readings import Reading
-from harness.record import Status
+from harness.record import Status, Weights
 from harness.registry import Registry
 from harness.seeding import derive
 from harness.training import Diverged
 from harness.units import one_line
-from harness.workload import Parts, build_workload, dtype_of, load_data, split_data
+from harness.weights import Unkept, write_weights
+from harness.workload import (
+    DataAbsent,
+    Parts,
+    build_workload,
+    dtype_of,
+    load_data,
+    split_data,
+)
 
 _NO_HOST_MEMORY = (
     "DefaultCPUAllocator: can't allocate memory",
@@ -95,26 +103,10 @@ def written(found: Outcome) -> bytes:
     return content
 
 
-def _failed(error: BaseException) -> Outcome:
-    """Say what an error makes of a trial."""
-    if isinstance(error, Diverged):
-        curves = {name: list(values) for name, values in error.curves.items()}
-        return Outcome(status="diverged", reason=str(error), curves=curves)
-    status, reason = _named(error)
-    unforeseen = status == "error" and not isinstance(error, BenchError)
-    return Outcome(status=status, reason=reason, trace=_trace(error) if unforeseen else "")
-
-
-def _trace(error: BaseException) -> str:
-    with suppress(Exception):  # the error is a plugin's: what prints it may raise
-        return "".join(traceback.format_exception(error))[-KEPT_OUTPUT:]
-    return ""
-
-
-def _named(error: BaseException) -> tuple[Status, str]:
+def status_of(error: BaseException) -> tuple[Status, str]:
     """Name the status that an error makes, with its reason."""
     match error:
-        case DeviceAbsent():
+        case DeviceAbsent() | DataAbsent():
             return "skipped", str(error)
         case torch.OutOfMemoryError():
             return "oom-device", one_line(_text(error), 500)
@@ -125,13 +117,41 @@ def _named(error: BaseException) -> tuple[Status, str]:
     return "oom-host" if lacks_memory else "error", _told(error)
 
 
+def seed_everything(seed: int) -> None:
+    """Seed the global generators; what the harness draws itself has generators of its own."""
+    random.seed(derive(seed, "python"))
+    np.random.seed(derive(seed, "numpy") % 2**32)
+    torch.manual_seed(derive(seed, "torch"))
+
+
+def _failed(error: BaseException) -> Outcome:
+    """Say what an error makes of a trial."""
+    if isinstance(error, Diverged):
+        curves = {name: list(values) for name, values in error.curves.items()}
+        return Outcome(status="diverged", reason=str(error), curves=curves)
+    status, reason = status_of(error)
+    unforeseen = status == "error" and not isinstance(error, BenchError)
+    return Outcome(
+        status=status,
+        reason=reason,
+        trace=_trace(error) if unforeseen else "",
+        unkept=isinstance(error, Unkept),
+    )
+
+
+def _trace(error: BaseException) -> str:
+    with suppress(Exception):  # the error is a plugin's: what prints it may raise
+        return "".join(traceback.format_exception(error))[-KEPT_OUTPUT:]
+    return ""
+
+
 def _prepared(request: Request, parts: Parts) -> Outcome:
-    _seed_everything(0)  # a loader that draws gives the same data to a run and to its resumption
+    seed_everything(0)  # a loader that draws gives the same data to a run and to its resumption
     peak = HostPeak()
     peak.start()
     with peak.closely():
         data = load_data(parts, Path(request.data_root), 0)
-        collates = write_data(data, Path(str(request.prepare)))
+        functions = write_data(data, Path(str(request.prepare)))
     metrics, missing = _split_readings({"load_peak_bytes": peak.reading()})
     return Outcome(
         status="ok",
@@ -139,14 +159,14 @@ def _prepared(request: Request, parts: Parts) -> Outcome:
         missing=missing,
         sizes=sizes(data),
         data=fingerprint(data),
-        collates=collates,
+        functions=functions,
     )
 
 
 def _tried(request: Request, parts: Parts) -> Outcome:
     protocol = parts.protocol()
     device = open_device(protocol.device)
-    _seed_everything(request.seed)
+    seed_everything(request.seed)
     torch.set_num_threads(protocol.threads)
     data, known = _data(request, parts)
     if data is not None:
@@ -159,11 +179,14 @@ def _tried(request: Request, parts: Parts) -> Outcome:
     with host.closely():
         workload = build_workload(parts, parts.task(), data, device.place, request.seed)
     workload.mark, workload.closely = host.mark, host.closely
+    keeper = _Keeper(workload, request.weights)
+    workload.keep = keeper.keep
     if request.discarded:
         workload.protocol = msgspec.structs.replace(protocol, epochs=1, timed_s=0.0)
     with _gpu_watch(device) as watch:
         findings = _run(parts, workload)
         device.synchronize()
+        keeper.keep()
     readings = {
         "host_peak_bytes": host.reading(),
         "device_peak_bytes": _less(device.peak_bytes(), before),
@@ -171,7 +194,21 @@ def _tried(request: Request, parts: Parts) -> Outcome:
         **_model_readings(workload),
         **(watch.readings() if watch is not None else {}),
     }
-    return _outcome(findings, readings, known, device)
+    return _outcome(findings, readings, {**known, "weights": keeper.kept}, device)
+
+
+class _Keeper:
+    """Writes the weights of a model once, where they are to be kept."""
+
+    def __init__(self, workload: Workload, path: str | None) -> None:
+        self.kept: Weights | None = None
+        self._workload = workload
+        self._path = path
+
+    def keep(self) -> None:
+        model = self._workload.model
+        if self._path is not None and self.kept is None and model is not None:
+            self.kept = write_weights(model, Path(self._path))
 
 
 def _data(request: Request, parts: Parts) -> tuple[Data | None, dict[str, Any]]:
@@ -179,12 +216,12 @@ def _data(request: Request, parts: Parts) -> tuple[Data | None, dict[str, Any]]:
     if parts.entry("dataset") is None:
         return None, {}
     if request.data is not None:
-        data = map_data(Path(request.data), request.collates)
+        data = map_data(Path(request.data), request.functions)
         digest = None  # the parent knows it
     else:
         data = load_data(parts, Path(request.data_root), request.seed)
         digest = fingerprint(data)
-    data = split_data(parts, data, request.seed)
+    data = split_data(parts, data, request.seed, request.fold)
     return data, {"sizes": sizes(data), "data": digest}
 
 
@@ -300,13 +337,6 @@ def _finite(name: str, value: Any) -> int | float | None:
     if not math.isfinite(value):
         return None
     return int(value) if isinstance(value, numbers.Integral) else float(value)
-
-
-def _seed_everything(seed: int) -> None:
-    """Seed the global generators; what the harness draws itself has generators of its own."""
-    random.seed(derive(seed, "python"))
-    np.random.seed(derive(seed, "numpy") % 2**32)
-    torch.manual_seed(derive(seed, "torch"))
 
 
 def _told(error: BaseException) -> str:

@@ -29,9 +29,10 @@ from harness.definitions import (
     Task,
     Workload,
 )
-from harness.errors import SettingError, what_would_work
+from harness.errors import BenchError, SettingError, what_would_work
+from harness.holdings import absent
 from harness.metrics import MEANINGS
-from harness.prepare import check_data, check_targets, hold_out
+from harness.prepare import check_data, check_targets
 from harness.registry import Entry, Registry
 from harness.resolve import typed_options
 from harness.seeding import derive
@@ -43,8 +44,13 @@ from harness.settings import (
     parse_level,
     split_name,
 )
+from harness.splitting import cut_fold, cut_validation, hold_out
 
 _DTYPES = {"float64": torch.float64}
+
+
+class DataAbsent(BenchError):
+    """The data of a trial is not on this machine; the message says how to get it."""
 
 
 class Parts:
@@ -103,28 +109,49 @@ def load_data(parts: Parts, root: Path, seed: int) -> Data:
         seed: The trial's where the dataset is seeded, else 0.
 
     Raises:
+        DataAbsent: it is not here.
         SettingError: what it loads cannot be trained on.
     """
     entry = parts.entry("dataset")
     assert entry is not None
     definition = cast(Dataset, entry.definition)
     options = parts.options("dataset")
+    place = Place(root, seed=seed)
+    if reason := absent(entry, place, options):
+        raise DataAbsent(reason)
     wanted = {key: value for key, value in options.items() if key in _parameters(definition.load)}
-    data = check_data(definition.load(Place(root, seed=seed), **wanted), f"dataset {entry.name}")
+    data = check_data(definition.load(place, **wanted), f"dataset {entry.name}")
     task = parts.task()
     assert task is not None
     check_targets(data, task, f"dataset {entry.name}")
     return data
 
 
-def split_data(parts: Parts, data: Data, seed: int) -> Data:
-    """Split a test share off where the dataset has no test split and names a share."""
+def split_data(parts: Parts, data: Data, seed: int, fold: int | None = None) -> Data:
+    """Split off what to test on and what to validate on.
+
+    A test share where the dataset has no test split and names one; then, of what is left to train
+    on, the protocol's validation share, or one of its folds.
+
+    Args:
+        fold: Which one to validate on, counted from 0.
+
+    Raises:
+        SettingError: too few samples are left, or the dataset has a validation split of its own.
+    """
     entry = parts.entry("dataset")
     task = parts.task()
     assert entry is not None
     assert task is not None
     holdout = cast(Dataset, entry.definition).holdout
-    return data if data.test is not None or holdout is None else hold_out(data, holdout, task, seed)
+    if data.test is None and holdout is not None:
+        data = hold_out(data, holdout, task, seed)
+    protocol = parts.protocol()
+    if protocol.folds is not None:
+        return cut_fold(data, protocol.folds, fold or 0, task, seed)
+    if protocol.validation is not None:
+        return cut_validation(data, protocol.validation, task, seed)
+    return data
 
 
 def build_workload(
@@ -281,7 +308,7 @@ def _measure(parts: Parts, level: str) -> Measure:
 
 
 def _bound(task: Task, activation: Callable[[str], nn.Module]) -> Task:
-    return Task(task.kind, task.input_shape, task.outputs, activations=activation)
+    return msgspec.structs.replace(task, activations=activation)
 
 
 def _parameters(function: Callable[..., Any]) -> Mapping[str, Any]:

@@ -65,6 +65,23 @@ def test_the_parent_of_a_run_does_not_import_torch(tmp_path: Path) -> None:
     assert ended.stdout == "False\n"
 
 
+def test_folds_validate_on_parts_that_differ_and_a_seed_s_figure_is_their_mean(
+    tmp_path: Path,
+) -> None:
+    run = harness.run(SUITE, "model=linear", "folds=2", results=tmp_path, quiet=True)
+    [case] = run.document()["cases"]
+    found = [each.metrics["validation_accuracy"] for each in run.records]
+
+    assert [each.fold for each in run.records] == [0, 1]
+    assert [each.sizes for each in run.records] == [
+        {"train": 673, "validation": 674, "test": 450},
+        {"train": 674, "validation": 673, "test": 450},
+    ]
+    assert case["planned"] == 2
+    assert case["metrics"]["validation_accuracy"]["n"] == 1
+    assert case["metrics"]["validation_accuracy"]["values"] == {"0": pytest.approx(sum(found) / 2)}
+
+
 def test_a_wrong_setting_is_an_error_of_its_own_kind(tmp_path: Path) -> None:
     with pytest.raises(harness.BenchError, match="did you mean 'epochs'"):
         harness.run("smoke", "epoch=1", results=tmp_path)

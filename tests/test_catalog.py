@@ -125,6 +125,24 @@ def test_a_suite_of_a_file_is_listed_by_its_file() -> None:
     assert [each["plugin"] for each in catalog.rows(registry, ["suite"])] == ["bench.toml", "made"]
 
 
+def test_every_definition_is_listed_with_the_package_and_version_that_it_came_from() -> None:
+    plugin = Plugin(name="made", named="made", package="bench-made", version="1.2")
+    registry = registry_of().with_plugin(plugin, MADE)
+
+    listed = catalog.table(registry, ["model", "suite"], None).splitlines()[2:]
+
+    assert [each.split()[:2] for each in listed] == [
+        ["model", "net"],
+        ["model", "partly"],
+        ["model", "same"],
+        ["suite", "sizes"],
+    ]
+    assert all(each.endswith("  made (bench-made 1.2)") for each in listed)
+    assert [(each["package"], each["version"]) for each in catalog.rows(registry, ["suite"])] == [
+        ("bench-made", "1.2")
+    ]
+
+
 def test_plugins_are_listed_with_what_they_hold_or_their_error() -> None:
     assert catalog.plugin_rows(BROKEN) == [
         {
@@ -132,6 +150,7 @@ def test_plugins_are_listed_with_what_they_hold_or_their_error() -> None:
             "named": "made",
             "package": None,
             "version": None,
+            "interface": 1,
             "definitions": "3 models, 1 initializer, 1 suite",
             "error": None,
         },
@@ -140,6 +159,7 @@ def test_plugins_are_listed_with_what_they_hold_or_their_error() -> None:
             "named": "bad_module",
             "package": "bad-package",
             "version": "1.0",
+            "interface": 1,
             "definitions": "nothing",
             "error": "boom",
         },
@@ -164,7 +184,7 @@ def test_a_definition_is_described_with_its_options() -> None:
         "----------  --------------------------------------------  --------\n"
         "hidden      list of int                                   [8,4]\n"
         "activation  str, name of an activation                    relu\n"
-        "dropout     float, from 0, below 1, share that is zeroed  0.0\n"
+        "dropout     float, from 0, below 1: share that is zeroed  0.0\n"
         "norm        batch or layer or none                        none\n"
         "size        int                                           (needed)"
     )
@@ -254,6 +274,11 @@ def test_an_unknown_definition_is_told_with_the_nearest_and_the_broken_plugins()
         (Union[Literal["tanh"], None], "tanh or none"),  # noqa: UP007  # as plugins write it
         (Annotated[int, Meta(ge=1)] | Literal["full"], "int, from 1 or full"),
         (Literal[1, "a", None], "1 or a or none"),
+        (Annotated[int, Meta(ge=1, description="how wide")], "int, from 1: how wide"),
+        (
+            Annotated[float, Meta(gt=0, description="a share")] | None,
+            "float, above 0 or none: a share",
+        ),
         (ActivationName, "str, name of an activation"),
     ],
 )

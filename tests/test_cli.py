@@ -31,6 +31,8 @@ TRAINS_NOT = (
     ("plugins",),
     ("plan", "--suite", "init"),
     ("plan", "--suite", "device", "--format", "json"),
+    ("data", "list"),
+    ("data", "fetch", "digits"),
     ("resume",),
     ("--help",),
     ("run", "--help"),
@@ -47,6 +49,26 @@ def test_a_command_that_does_not_train_imports_no_torch(
     assert ended.torch is False
     assert ended.code == 0
     assert ended.out
+
+
+def test_the_data_root_of_a_list_may_stand_before_the_commands(
+    bench: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "diabetes.csv").write_text("1")
+
+    ended = bench("--data-root", tmp_path, "data", "list", "--format", "json")
+
+    found = {each["name"]: each for each in ended.json["datasets"]}
+    assert (ended.json["schema"], ended.json["data_root"]) == (1, str(tmp_path))
+    assert found["diabetes"] == {
+        "name": "diabetes",
+        "plugin": "builtin",
+        "state": "here",
+        "files": [f"{tmp_path}/diabetes.csv"],
+        "size_bytes": 1,
+        "reason": None,
+    }
+    assert (found["digits"]["state"], found["mnist"]["state"]) == ("unneeded", "absent")
 
 
 def test_a_run_imports_no_torch_in_its_own_process(smoke: Any) -> None:

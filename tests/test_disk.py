@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import pty
+import re
 import resource
 import shutil
 import signal
@@ -92,6 +93,35 @@ def test_a_full_disk_ends_a_run_with_every_trial_that_was_shown_and_it_is_resume
     assert resumed.code == 0
     assert reading(folder)[: len(kept)] == kept
     assert len(reading(folder)) == 12
+
+
+def test_a_disk_that_takes_no_more_weights_ends_a_run_and_it_is_resumed_with_room(
+    bench: Callable[..., Any],
+    disk: Callable[[str], Path],
+    tiny: Path,
+    reading: Callable[[Path], list[dict[str, Any]]],
+) -> None:
+    place = disk("size=256k")
+    given = ("model=mlp[hidden=[100,100]]", *SWEEP[1:4], "--seeds", "6", "--keep-weights")
+
+    ended = bench("run", "-p", tiny, *given, "--results", place)
+
+    [folder] = place.glob("*/*/")
+    kept = reading(folder)
+    weights = {each.name for each in (folder / "weights").iterdir()}
+    assert (ended.code, ended.out, ended.left()) == (2, "", [])
+    assert re.fullmatch(
+        rf"bench: {folder}/weights/[0-9a-f]{{16}}-1\.pt cannot be written: No space left on device",
+        ended.err.splitlines()[-1],
+    )
+    assert weights == {f"{each['key']}-1.pt" for each in kept}
+    assert 2 <= len(kept) < 6
+
+    subprocess.run(["mount", "-o", "remount,size=4m", str(place)], check=True)
+    resumed = bench("resume", "--results", place)
+    assert resumed.code == 0
+    assert reading(folder)[: len(kept)] == kept
+    assert len(list((folder / "weights").iterdir())) == len(reading(folder)) == 6
 
 
 def test_a_disk_without_room_for_the_run_itself_leaves_no_half_of_one(

@@ -11,17 +11,24 @@ import msgspec
 import pytest
 
 import harness
+import harness.testing
 from harness import hookspecs
+from harness.catalog import description
 from harness.definitions import Definition
 from harness.metrics import MEANINGS, Meaning
+from harness.registry import registry_of
+from harness.resolve import PROTOCOL
 
 ROOT = Path(__file__).parents[1]
 BENCH = Path(sys.executable).with_name("bench")
 
 
+def page(document: str) -> str:
+    return (ROOT / document).read_text(encoding="utf-8")
+
+
 def blocks(document: str, language: str) -> list[str]:
-    text = (ROOT / document).read_text(encoding="utf-8")
-    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+    return re.findall(rf"```{language}\n(.*?)```", page(document), re.DOTALL)
 
 
 def bench(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -50,20 +57,71 @@ def test_the_plugin_of_the_readme_runs_as_the_readme_says(tmp_path: Path) -> Non
     assert ["mlp", "-"] in rows
 
 
-def test_the_plugin_of_the_guide_runs_with_every_kind_of_definition(tmp_path: Path) -> None:
-    (tmp_path / "my_plugin.py").write_text("\n\n".join(blocks("docs/plugins.md", "python")))
+@pytest.fixture
+def guide(tmp_path: Path) -> Path:
+    """The plugin of the guide and the tests of it, in a folder."""
+    code = blocks("docs/plugins.md", "python")
+    tests = [each for each in code if each.startswith("# test_my_plugin.py")]
+    (tmp_path / "test_my_plugin.py").write_text("\n\n".join(tests))
+    (tmp_path / "my_plugin.py").write_text("\n\n".join(each for each in code if each not in tests))
+    return tmp_path
 
-    ended = bench("run", "-p", "my_plugin.py", "--suite", "signs", folder=tmp_path)
+
+def test_the_suite_of_the_guide_s_plugin_runs(guide: Path) -> None:
+    ended = bench("run", "-p", "my_plugin.py", "--suite", "signs", folder=guide)
 
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count(" ok 2") == 4
-    for arguments in (
-        ["model=stepped", "optimizer=none", "loss=none", "dataset=rings", "--seeds", "1"],
-        ["model=two_layers", "procedure=output_spread", "init=two_values", "--seeds", "1"],
-        ["model=two_layers", "optimizer=sgd", "loss=margin", "schedule=halves", "--seeds", "1"],
-    ):
-        ended = bench("run", "-p", "my_plugin.py", "epochs=1", *arguments, folder=tmp_path)
-        assert (ended.returncode, " ok 1" in ended.stdout) == (0, True), ended.stderr
+
+
+def test_the_tests_of_the_guide_pass_with_a_line_for_each_check(guide: Path) -> None:
+    command = ["-m", "pytest", "-v", "-W", "error", "-p", "no:cacheprovider"]
+    ended = subprocess.run(
+        [sys.executable, *command, "--rootdir", str(guide), str(guide)],
+        cwd=guide,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+
+    assert ended.returncode == 0, ended.stdout[-3000:]
+    for claim in re.findall(r"^    ((?:model|dataset) .*)$", page("docs/plugins.md"), re.MULTILINE):
+        assert f"test_definition[{claim}] PASSED" in ended.stdout
+    skipped = re.findall(r"test_definition\[dataset (\w+).*SKIPPED", ended.stdout)
+    assert (set(skipped), len(skipped)) == ({"numbers"}, 4)  # its file is not here
+
+
+def test_the_suite_of_the_guide_is_planned_and_holds_what_it_expects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    [text] = blocks("docs/suites.md", "toml")
+    (tmp_path / "bench.toml").write_text(text)
+
+    ended = bench("run", "--suite", "width", "--seeds", "2", "--check", folder=tmp_path)
+
+    assert ended.returncode == 0, ended.stderr
+    cases = ended.stdout.split("\n\n")[0].splitlines()
+    assert cases[0].split() == [
+        "hidden",
+        "dropout",
+        "test_accuracy",
+        "generalisation_gap/accuracy",
+        "generalisation_gap/loss",
+        "parameters",
+        "status",
+    ]
+    levels = ["[16] 0", "[64] 0", "[64] 0.5", "[256] 0.5"]
+    assert [" ".join(line.split()[:2]) for line in cases[2:]] == levels
+
+
+def test_the_table_of_settings_is_the_one_in_the_code() -> None:
+    registry = registry_of()
+    told = {name: description(registry, name)["about"] for name in PROTOCOL.options}
+    table = "\n".join(f"| `{name}` | {about} |" for name, about in told.items())
+
+    assert table in (ROOT / "docs/suites.md").read_text(), f"docs/suites.md should have:\n{table}"
 
 
 def test_every_hook_has_a_heading_in_the_guide() -> None:
@@ -90,7 +148,8 @@ def test_every_public_name_is_documented() -> None:
         page.read_text() for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
     )
 
-    assert [name for name in harness.__all__ if not re.search(rf"\b{name}\b", pages)] == []
+    names = [*harness.__all__, *harness.testing.__all__]
+    assert [name for name in names if not re.search(rf"\b{name}\b", pages)] == []
 
 
 def test_the_table_of_metrics_is_the_one_in_the_code() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness.draft import draft, read_file, seed_range, suite_of
 from harness.errors import SuiteError
-from harness.settings import Globs, Named, text
+from harness.settings import ROOTS, Globs, Named, text
 from harness.suite import Expect, Suite
 
 DESIGN_EXAMPLE = """
@@ -167,7 +167,7 @@ def test_a_table_of_a_suite_is_checked_as_it_is_read() -> None:
         suite_of("s", {"factor": {}}, "f.toml")
     assert str(caught.value) == (
         "suite 's' (f.toml): unknown key 'factor': did you mean 'factors'? (known: base, baseline,"
-        " design, exclude, expect, factors, include, margins, seeds, summary, together)"
+        " columns, design, exclude, expect, factors, include, margins, seeds, summary, together)"
     )
 
     with pytest.raises(SuiteError) as caught:
@@ -204,8 +204,8 @@ def test_a_table_of_a_suite_is_checked_as_it_is_read() -> None:
         (
             {"base": {"modl": "mlp"}},
             "unknown address 'modl': did you mean 'model'? (known: batch_size, bias_init, dataset,"
-            " device, epochs, init, loading, loss, memory_limit, metrics, model, optimizer, ..."
-            " (20 in all))",
+            " device, epochs, folds, init, loading, loss, memory_limit, metrics, model, ..."
+            f" ({len(ROOTS)} in all))",
         ),
         ({"factors": {"epochs": 5}}, "factors: epochs must be a list, not 5"),
         ({"factors": {"epochs": "5,6"}}, "factors: epochs must be a list, not '5,6'"),
@@ -267,8 +267,8 @@ def test_a_table_of_a_suite_is_checked_as_it_is_read() -> None:
         (
             {"expect": [{"metric": "mse", "better_than": {"modl": "a"}}]},
             "unknown address 'modl': did you mean 'model'? (known: batch_size, bias_init, dataset,"
-            " device, epochs, init, loading, loss, memory_limit, metrics, model, optimizer, ..."
-            " (20 in all))",
+            " device, epochs, folds, init, loading, loss, memory_limit, metrics, model, ..."
+            f" ({len(ROOTS)} in all))",
         ),
         ({"seeds": 0}, "seeds=0 plans no seed: give a number from 1, FIRST:END, or a list"),
     ],

@@ -146,4 +146,5 @@ def test_sides_do_one_trial_at_a_time_and_only_when_they_may(tmp_path: Path) -> 
     assert [each.seed for each in records] == [1, 0, 1, 0, 0]
     assert again not in folders
     assert notes == []
-    assert psutil.Process().children(recursive=True) == []
+    running = psutil.Process().children(recursive=True)
+    assert [each for each in running if each.status() != psutil.STATUS_ZOMBIE] == []

@@ -105,6 +105,36 @@ def test_binary_accuracy_compares_what_predict_gives(holds: Any) -> None:
     assert why_missing(workload)["cross_entropy"] == "for classification only; the task is binary"
 
 
+def test_sequences_with_a_class_at_each_step_are_judged_as_scikit_learn_does() -> None:
+    workload = classification()
+    workload.task = Task("sequence", (3, FEATURES), CLASSES, by_step=True)
+    workload.data = Data(Split((torch.randn(N, 3, FEATURES),), torch.randint(CLASSES, (N, 3))))
+    layer = the_model(workload)
+    workload.model = nn.Sequential(layer, nn.Flatten(), nn.Unflatten(1, (3, CLASSES)), Turned())
+    split = the_split(workload)
+
+    found = scores(workload) | task_metrics(workload)
+
+    shares = layer(*split.inputs).detach().double().softmax(2).flatten(0, 1).numpy()
+    loss = log_loss(split.targets.flatten(), shares)
+    right = accuracy_score(split.targets.flatten(), shares.argmax(1))
+    assert found["train_accuracy"] == right
+    assert found["train_loss"] == pytest.approx(loss, rel=1e-6)
+    assert found["cross_entropy"] == pytest.approx(loss, rel=1e-6)
+
+
+@pytest.mark.parametrize("outputs", [(N,), (N, CLASSES, 3)])
+def test_outputs_that_are_no_logits_of_the_targets_have_no_cross_entropy(
+    outputs: tuple[int, ...],
+) -> None:
+    workload = classification()
+    workload.task = Task("sequence", (FEATURES,), CLASSES)
+    workload.model = Constant(torch.zeros(outputs))
+
+    assert task_metrics(workload) == {"cross_entropy": None}
+    assert why_missing(workload)["cross_entropy"] == "outputs and targets do not fit it"
+
+
 @pytest.mark.parametrize("batch_size", [1, 300, 699, "full"])
 def test_the_size_of_the_chunks_does_not_matter(batch_size: Any) -> None:
     workload, other = classification(), classification(batch_size=batch_size)
@@ -292,3 +322,21 @@ def the_split(workload: Workload) -> Split:
 def the_model(workload: Workload) -> nn.Module:
     assert workload.model is not None
     return workload.model
+
+
+class Turned(nn.Module):
+    """Puts the classes before the steps."""
+
+    def forward(self, outputs: Tensor) -> Tensor:
+        return outputs.transpose(1, 2)
+
+
+class Constant(nn.Module):
+    """Gives the rows of a tensor, as many as there are inputs, whatever these are."""
+
+    def __init__(self, outputs: Tensor) -> None:
+        super().__init__()
+        self.outputs = outputs
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.outputs[: len(inputs)]

@@ -30,7 +30,7 @@ from harness.draft import draft, suite_of
 from harness.errors import BenchError, LevelError, SettingError
 from harness.journal import Journal
 from harness.machine import environment
-from harness.messages import Ended, Outcome, Request
+from harness.messages import Ended, Function, Outcome, Request
 from harness.metrics import Meaning
 from harness.overrides import parse_override
 from harness.plan import make_plan
@@ -661,7 +661,7 @@ def test_prepared_data_names_no_function(tmp_path: Path) -> None:
 
     named = write_data(Data(split), path)
 
-    assert named == {"train": f"{__name__}:collate"}
+    assert named == {"train.collate": Function(f"{__name__}:collate")}
     assert b"collate" not in path.read_bytes()
     assert map_data(path).train.collate is None
     assert map_data(path, named).train.collate is collate

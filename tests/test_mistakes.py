@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from harness.cli.main import bench as group
 from harness.metrics import MEANINGS
 from harness.registry import load
 
@@ -37,8 +38,8 @@ HOOKS = (
     " bench_register_suites, bench_trial_finished)"
 )
 RUN_OPTIONS = (
-    "(known: --adaptive, --check, --data-root, --file, --format, --in-process, --jobs, --metrics,"
-    " --plan-seed, --results, --seeds, --strict, ... (14 in all))"
+    "(known: --adaptive, --check, --data-root, --file, --format, --in-process, --jobs,"
+    " --keep-weights, --metrics, --plan-seed, --results, --seeds, ... (15 in all))"
 )
 
 
@@ -64,18 +65,18 @@ UNKNOWN_NAMES = {
     ),
     run("model=mlp optimizer=sgd hiden=8"): (
         "unknown address 'hiden': did you mean 'hidden'? (known: activation, batch_size, bias_init,"
-        " dampening, dataset, decay_bias, device, dropout, epochs, hidden, init, label_smoothing,"
-        " ... (42 in all))"
+        " crop, dampening, dataset, dataset.crop, dataset.flip, decay_bias, device, dropout,"
+        " epochs, ... (48 in all))"
     ),
     run("model=linear epoch=3"): (
         "unknown address 'epoch': did you mean 'epochs'? (known: batch_size, bias, bias_init,"
-        " dataset, device, epochs, init, label_smoothing, loading, loss, loss.label_smoothing,"
-        " loss.reduction, ... (26 in all))"
+        " crop, dataset, dataset.crop, dataset.flip, device, epochs, flip, folds, init,"
+        " ... (32 in all))"
     ),
     run("modle=mlp"): (
-        "unknown address 'modle': did you mean 'model'? (known: batch_size, bias_init, dataset,"
-        " device, epochs, init, label_smoothing, loading, loss, loss.label_smoothing,"
-        " loss.reduction, memory_limit, ... (24 in all))"
+        "unknown address 'modle': did you mean 'model'? (known: batch_size, bias_init, crop,"
+        " dataset, dataset.crop, dataset.flip, device, epochs, flip, folds, init,"
+        " label_smoothing, ... (30 in all))"
     ),
     on_smoke("metrics=test_acuracy"): (
         f"metrics: unknown metric 'test_acuracy': did you mean 'test_accuracy'? {known(METRICS)}"
@@ -120,6 +121,10 @@ UNKNOWN_NAMES = {
     ("plugins", "-p", "no:biultin"): (
         "-p no:biultin: unknown plugin 'biultin': did you mean 'builtin'? (known: builtin)"
     ),
+    ("data", "fetch", "mnits"): (
+        f"unknown dataset 'mnits': did you mean 'mnist'? {known(REGISTRY.names('dataset'))}"
+    ),
+    ("predict", "nope"): "there are no runs in results: `bench run --suite smoke` makes one",
     ("show", "nope"): "there are no runs in results: `bench run --suite smoke` makes one",
     ("resume", "nope"): "there are no runs in results: `bench run --suite smoke` makes one",
 }
@@ -174,11 +179,11 @@ VALUES = {
 }
 
 FORMS = {
-    ("runn",): (
-        "unknown command 'runn': did you mean 'run'?"
-        " (known: calibrate, compare, describe, doctor, gate, list, merge, plan, plugins, resume,"
-        " run, show)"
-    ),
+    ("runn",): (f"unknown command 'runn': did you mean 'run'? {known(group.commands)}"),
+    ("data", "lst"): "unknown command 'lst': did you mean 'list'? (known: fetch, list)",
+    ("data", "fetch"): "fetch: missing argument 'NAME'.",
+    ("predict",): "predict: missing argument 'RUN'.",
+    ("predict", "x", "init"): ("'init' is no level of a case: write ADDRESS=LEVEL,ADDRESS=LEVEL"),
     ("-x",): (
         "bench has no option '-x': did you mean '-p'?"
         " (known: --data-root, --results, --version, -p)"
@@ -210,7 +215,8 @@ FILES = {
     ),
     "[suites.a]\nseed = 3": (
         "suite 'a' ({folder}/bench.toml): unknown key 'seed': did you mean 'seeds'? (known: base,"
-        " baseline, design, exclude, expect, factors, include, margins, seeds, summary, together)"
+        " baseline, columns, design, exclude, expect, factors, include, margins, seeds, summary,"
+        " together)"
     ),
     "[suite.a]\nseeds = 3": (
         "{folder}/bench.toml: unknown key 'suite': did you mean 'suites'? (known: plugins, suites)"
@@ -224,8 +230,8 @@ FILES = {
     ),
     "[suites.a]\nbase = { modl = 'mlp' }": (
         "suite 'a' ({folder}/bench.toml): unknown address 'modl': did you mean 'model'?"
-        " (known: batch_size, bias_init, dataset, device, epochs, init, loading, loss,"
-        " memory_limit, metrics, model, optimizer, ... (20 in all))"
+        " (known: batch_size, bias_init, dataset, device, epochs, folds, init, loading, loss,"
+        " memory_limit, metrics, model, ... (22 in all))"
     ),
     "[suites.a]\nbase = { 'model.hidden' = '[8' }": (
         "suite 'a' ({folder}/bench.toml): base: model.hidden:"

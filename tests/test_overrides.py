@@ -223,8 +223,8 @@ def test_an_address_that_nothing_chosen_has_is_refused_with_the_nearest() -> Non
     assert refused("epochs.x=0", suite=suite).startswith("unknown address 'epochs.x'")
     assert refused("dropot=0") == (
         "unknown address 'dropot': did you mean 'dropout'? (known: activation, batch_size,"
-        " bias_init, dampening, dataset, decay_bias, device, dropout, epochs, gain, hidden, init,"
-        " ... (48 in all))"
+        " bias_init, crop, dampening, dataset, dataset.crop, dataset.flip, decay_bias, device,"
+        " dropout, epochs, ... (54 in all))"
     )
     assert refused("dataset.x=0", suite=suite).startswith("unknown address 'dataset.x'")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from made import made_run
 
@@ -55,6 +56,18 @@ def test_csv_is_one_table() -> None:
     assert len(lines) == 5
     assert len({len(each.split(",")) for each in lines}) == 1
     assert "train_samples_per_s_seeds_needed" in lines[0]
+
+
+def test_the_suite_chooses_the_columns_where_nobody_asks_for_others() -> None:
+    plan = msgspec.structs.replace(BY_INIT, columns=("memory", "train_samples_per_s", "gone"))
+    found = stored(plan, records(BY_INIT))
+
+    chosen = page(found).splitlines()[0].split()
+    assert chosen == ["init", "activation", "memory", "train_samples_per_s", "status"]
+    asked = page(found, metrics=["test_accuracy"]).splitlines()[0].split()
+    assert asked == ["init", "activation", "test_accuracy", "status"]
+    trials = trials_page(found).splitlines()[0].split()
+    assert trials[2:6] == ["seed", "status", "memory", "train_samples_per_s"]
 
 
 def test_metrics_choose_the_columns_of_both_tables() -> None:

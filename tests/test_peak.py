@@ -58,6 +58,20 @@ def test_the_peak_is_resident_less_file_backed_and_shared_pages(tmp_path: Path) 
     assert (tmp_path / "clear_refs").read_text() == "5"
 
 
+def test_file_pages_that_the_kernel_took_within_a_phase_are_not_the_model_s(
+    tmp_path: Path,
+) -> None:
+    host = HostPeak(made_proc(tmp_path, peak=700, anonymous=400, files=300), "linux")
+    host.start()
+    made_proc(tmp_path, peak=800, anonymous=450, files=100)
+    host.mark()
+    assert host.reading().value == 100 * 1024
+
+    made_proc(tmp_path, peak=1000, anonymous=450, files=100)
+    host.mark()
+    assert host.reading().value == 500 * 1024
+
+
 def test_file_pages_that_came_within_a_phase_do_not_hide_what_is_held_at_its_end(
     tmp_path: Path,
 ) -> None:

@@ -67,6 +67,45 @@ def test_a_plan_keeps_what_a_suite_says_of_itself() -> None:
     assert plan.notes == ()
 
 
+def test_a_case_with_folds_has_a_trial_for_each_fold_of_each_seed() -> None:
+    plan = planned("folds=3", "model=linear", seeds=2)
+
+    assert [(each.seed, each.fold) for each in plan.trials] == [
+        (seed, fold) for seed in range(2) for fold in range(3)
+    ]
+    assert len({each.key for each in plan.trials}) == 6
+    assert plan.trials[1].key == trial_key(plan.cases[0].settings, 0, 1)
+
+
+def test_folds_may_be_a_factor_beside_none() -> None:
+    plan = planned("folds=none,2", "model=linear", seeds=1)
+
+    assert sorted((each.case, each.fold) for each in plan.trials if each.case == 1) == [
+        (1, 0),
+        (1, 1),
+    ]
+    assert [each.fold for each in plan.trials if each.case == 0] == [None]
+
+
+def test_folds_and_a_validation_share_exclude_each_other() -> None:
+    assert refused("folds=3", "validation=0.25") == (
+        "validation=0.25 and folds=3 exclude each other: each fold is validated on once"
+    )
+
+
+def test_the_columns_of_a_suite_are_kept_and_must_be_metrics() -> None:
+    columns = ["parameters", "memory", "gradient_norm"]
+
+    assert planned(columns=columns).columns == tuple(columns)
+    assert refused(columns=["parametres"]).startswith(
+        "suite 's': columns: unknown metric 'parametres': did you mean 'parameters'? (known: "
+    )
+    assert refused(columns=[""]) == (
+        "suite 's': columns: '' names no metric: give a list of their names"
+    )
+    assert refused(columns="parameters") == "suite 's': columns must be a list, not 'parameters'"
+
+
 def test_levels_have_every_factor_as_it_was_given() -> None:
     plan = planned(**INIT)
 

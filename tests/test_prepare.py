@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import torch
 
 from harness.definitions import Data, Split, Task
 from harness.errors import SettingError
-from harness.prepare import check_data, check_targets, fingerprint, hold_out, map_data, write_data
+from harness.messages import Function
+from harness.prepare import check_data, check_targets, fingerprint, map_data, write_data
 
 TASK = Task("classification", (2,), 3)
 
@@ -18,6 +21,12 @@ TASK = Task("classification", (2,), 3)
 def made(targets: list[int], **more: Any) -> Data:
     inputs = torch.arange(2.0 * len(targets)).reshape(-1, 2)
     return Data(Split((inputs,), torch.tensor(targets)), **more)
+
+
+def added(
+    inputs: tuple[torch.Tensor, ...], _: torch.Generator, *, by: float = 1.0
+) -> tuple[torch.Tensor, ...]:
+    return tuple(each + by for each in inputs)
 
 
 def test_data_that_is_not_seeded_is_loaded_once_for_all_trials(varied: Any) -> None:
@@ -84,6 +93,53 @@ def test_a_collate_function_that_no_process_can_find_is_refused(tmp_path: Path) 
         write_data(data, tmp_path / "data.pt")
 
 
+@pytest.mark.parametrize(
+    ("transform", "said"),
+    [
+        (
+            lambda inputs, generator: inputs,
+            f"transform={__name__}:<lambda> must be a function of a module:"
+            " trials look it up by its name",
+        ),
+        (
+            functools.partial(added, by=torch.ones(1)),
+            f"transform={__name__}:added has keywords that JSON cannot hold:"
+            " Encoding objects of type Tensor is unsupported",
+        ),
+    ],
+)
+def test_a_transform_that_no_process_can_find_is_refused(
+    tmp_path: Path, transform: Any, said: str
+) -> None:
+    split = made([0]).train
+    data = Data(Split(split.inputs, split.targets, transform=transform))
+
+    with pytest.raises(SettingError) as caught:
+        write_data(data, tmp_path / "data.pt")
+
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("transform", [added, functools.partial(added, by=2.0)])
+def test_a_transform_is_named_with_its_keywords_and_found_again(
+    tmp_path: Path, transform: Any
+) -> None:
+    data = made([0, 1])
+    data = Data(Split(data.train.inputs, data.train.targets, transform=transform), test=data.train)
+    generator = torch.Generator()
+
+    functions = write_data(data, tmp_path / "data.pt")
+    sent = msgspec.json.decode(msgspec.json.encode(functions), type=dict[str, Function])
+    found = map_data(tmp_path / "data.pt", sent)
+
+    assert list(sent) == ["train.transform"]
+    assert found.test is not None
+    assert found.test.transform is None
+    assert found.train.transform is not None
+    [expected] = transform(data.train.inputs, generator)
+    assert torch.equal(found.train.transform(found.train.inputs, generator)[0], expected)
+
+
 def test_fingerprints_differ_by_content_shape_and_type() -> None:
     data = made([0, 1])
     split = data.train
@@ -95,38 +151,6 @@ def test_fingerprints_differ_by_content_shape_and_type() -> None:
     ]
 
     assert len({fingerprint(each) for each in (data, *others)}) == 5
-
-
-def test_holding_out_takes_from_each_class_its_share() -> None:
-    data = made([0] * 50 + [1] * 30 + [2] * 20)
-
-    found = hold_out(data, 0.25, TASK, seed=3)
-
-    assert found.test is not None
-    assert torch.bincount(found.test.targets).tolist() in ([13, 7, 5], [12, 8, 5])
-    assert len(found.train) == 75
-    rows = torch.cat([found.train.inputs[0], found.test.inputs[0]])
-    assert torch.equal(rows.sort(0).values, data.train.inputs[0])
-
-
-def test_holding_out_depends_on_the_seed_alone() -> None:
-    data = made([0] * 50 + [1] * 50)
-    once, again, other = (hold_out(data, 0.3, TASK, seed=seed) for seed in (1, 1, 2))
-
-    assert once.test is not None
-    assert again.test is not None
-    assert other.test is not None
-    assert torch.equal(once.test.inputs[0], again.test.inputs[0])
-    assert not torch.equal(once.test.inputs[0], other.test.inputs[0])
-
-
-def test_holding_out_of_a_regression_is_rounded_up() -> None:
-    data = Data(Split((torch.arange(10.0)[:, None],), torch.arange(10.0)[:, None]))
-
-    found = hold_out(data, 0.25, Task("regression", (1,), 1), seed=0)
-
-    assert found.test is not None
-    assert (len(found.train), len(found.test)) == (7, 3)
 
 
 def test_a_loader_must_return_data() -> None:
@@ -176,14 +200,26 @@ def test_the_targets_of_a_binary_task_are_0_or_1(wrong: float) -> None:
     check_targets(Data(data.train), task, "dataset odd")
 
 
-@pytest.mark.parametrize("kind", ["classification", "regression"])
-def test_a_split_that_would_leave_nothing_to_train_on_is_refused(kind: Any) -> None:
-    task = Task(kind, (2,), 3)
+@pytest.mark.parametrize("targets", [[0, 17], [[0, 1], [17, 0]]])
+def test_the_classes_of_sequences_must_lie_in_the_range_of_the_task(targets: list[Any]) -> None:
+    task = Task("sequence", (2,), 10)
+
+    with pytest.raises(
+        SettingError,
+        match=r"^dataset odd: train: targets go from 0 to 17, but the task has 10 classes$",
+    ):
+        check_targets(made(targets), task, "dataset odd")
+    check_targets(Data(Split(made([0, 1]).train.inputs, torch.tensor([0.5, 99.0]))), task, "odd")
+
+
+@pytest.mark.parametrize(("symbol", "low", "high"), [(128, 0, 128), (-1, -1, 1)])
+def test_symbols_must_be_those_of_the_task(symbol: int, low: int, high: int) -> None:
+    task = Task("sequence", (2,), 2, symbols=128)
+    inputs = torch.tensor([[0, 1], [symbol, 1]])
 
     with pytest.raises(SettingError) as refused:
-        hold_out(made([0]), 0.25, task, seed=0)
+        check_targets(Data(Split((inputs,), torch.tensor([0, 1]))), task, "dataset odd")
 
     assert str(refused.value) == (
-        "holding 1 of 1 samples out for testing leaves none to train on: give more data"
+        f"dataset odd: train: inputs go from {low} to {high}, but the task has 128 symbols"
     )
-    assert len(hold_out(made([0, 1]), 0.25, task, seed=0).train) == 1

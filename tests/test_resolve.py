@@ -126,6 +126,8 @@ def test_settings_have_every_address_with_the_defaults_of_the_design() -> None:
         "device": "cpu",
         "threads": 1,
         "precision": "float32",
+        "validation": None,
+        "folds": None,
         "loading": "memory",
         "timed_s": 0.0,
         "timeout_s": 600.0,
@@ -135,6 +137,22 @@ def test_settings_have_every_address_with_the_defaults_of_the_design() -> None:
         "target_metric": None,
     }
     assert settings["model.hidden"] == (256,)
+
+
+@pytest.mark.parametrize("root", ["init", "bias_init"])
+@pytest.mark.parametrize("level", ["ones", "{classifier.6.*=ones}"])
+def test_an_initializer_on_pretrained_weights_is_refused(root: str, level: str) -> None:
+    given = {"model": "vgg16", "dataset": "cifar10", "model__pretrained": True}
+
+    found = resolved(**given, **{root: level}).refused
+
+    shown = resolved(**given, **{root: level}).settings[root]
+    assert found == (
+        f"{root}={shown} would overwrite pretrained weights: give {root}=as_built, or"
+        " model.pretrained=false"
+    )
+    assert resolved(**given).refused is None
+    assert resolved(**given | {"model__pretrained": False}, **{root: level}).refused is None
 
 
 @pytest.mark.parametrize(
@@ -518,4 +536,21 @@ def test_an_address_without_a_default_says_so(address: str) -> None:
         default_of(REGISTRY, settings, address)
     assert str(caught.value) == (
         f"{address} has no default: runs that give it cannot be matched with others"
+    )
+
+
+def test_the_way_of_loading_is_kept_without_its_defaults() -> None:
+    found = resolved(loading="loader[workers=2,pinned=false]")
+
+    assert found.settings["loading"] == "loader[workers=2]"
+    assert resolved(loading="memory").settings == resolved().settings
+    assert refused(loading="disk") == (
+        "loading=disk names no way of loading (known: loader, memory)"
+    )
+
+
+def test_pinned_memory_is_refused_where_the_device_is_no_cuda_device() -> None:
+    assert resolved(loading="loader[pinned=true]", device="cuda").refused is None
+    assert resolved(loading="loader[pinned=true]").refused == (
+        "loading=loader[pinned=true]: memory is pinned for copies to a CUDA device, and device=cpu"
     )

@@ -231,7 +231,7 @@ def test_samples_of_a_model_s_own_step_are_those_it_tells() -> None:
     assert loop.window.samples == 2 * (8 * SAMPLES - (5 + 5 + 2 + 5))
 
 
-def clocked(epochs: int, steps_s: list[float], waits_s: list[float]) -> Loop:
+def clocked(epochs: int, steps_s: list[float], waits_s: list[float], **protocol: Any) -> Loop:
     """Step through epochs of three batches that take, and whose loading takes, known times."""
     clock = Clock()
     taken, loaded = iter(steps_s), iter(waits_s)
@@ -244,7 +244,7 @@ def clocked(epochs: int, steps_s: list[float], waits_s: list[float]) -> Loop:
         clock.take(next(taken))
         return StepResult(torch.ones(()), batch.size)
 
-    workload = make_workload(epochs=epochs)
+    workload = make_workload(epochs=epochs, **protocol)
     assert workload.data is not None
     plain = workload.data.train
     workload.data = Data(train=Split(plain.inputs, plain.targets, collate))
@@ -277,6 +277,14 @@ def test_figures_of_speed_are_those_of_a_clock_that_is_told_the_time(holds: Any)
         "data_wait_share": sum(waits_s[warm:]) / sum(steady),
     }.items():
         holds(name, against, figures[name], expected, within=ROUNDING)
+
+
+def test_the_time_that_a_loader_takes_counts_as_waiting() -> None:
+    figures = clocked(10, [0.003] * 30, [0.001] * 30, loading="loader").window.figures()
+
+    assert figures is not None
+    assert figures["data_wait_share"] == pytest.approx(0.25)
+    assert figures["step_p50_s"] == pytest.approx(0.004)
 
 
 def test_the_time_of_training_has_all_steps_and_no_evaluation() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness.limits import tree_bytes
-from harness.tmpfs import WrittenFiles, now_ns
+from harness.tmpfs import WrittenFiles, now_ns, remove_shared
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="tmpfs and memfd are Linux's")
 
@@ -172,3 +172,25 @@ def test_the_clock_of_files_goes_on_where_there_is_no_memfd(
     monkeypatch.setattr(os, "memfd_create", refuse)
 
     assert abs(now_ns() - before) < 3600 * 10**9
+
+
+def test_what_torch_shared_between_dead_processes_is_removed_and_nothing_else(
+    tmp_path: Path,
+) -> None:
+    dead = ["torch_17_123_0", "torch_17_124_1", "torch_18_5_0"]
+    others = ["torch_171_123_0", "torch_19_1_0", "sem.17", "bench_17_1_0", "torch_old"]
+    for each in (*dead, *others):
+        (tmp_path / each).touch()
+
+    remove_shared([17, 18], now_ns() - 10**10, tmp_path)
+
+    assert sorted(each.name for each in tmp_path.iterdir()) == sorted(others)
+
+
+def test_what_was_there_before_the_processes_is_not_theirs(tmp_path: Path) -> None:
+    (tmp_path / "torch_17_123_0").touch()
+
+    remove_shared([17], now_ns() + 10**10, tmp_path)
+    remove_shared([17], 0, tmp_path / "nowhere")
+
+    assert (tmp_path / "torch_17_123_0").exists()

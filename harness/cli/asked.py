@@ -59,7 +59,7 @@ def places_of(ctx: click.Context, file: Path | None = None) -> Places:
     """Join the shared options of the group and of the subcommand."""
     from harness.session import Places
 
-    outer = ctx.parent.params if ctx.parent is not None else {}
+    outer = ctx.find_root().params
     chosen = {name: shared_option(ctx, name) for name in ("results", "data_root")}
     named = (*outer.get("plugins", ()), *ctx.params.get("plugins", ()))
     given = {name: each for name, each in chosen.items() if each is not None}
@@ -68,7 +68,7 @@ def places_of(ctx: click.Context, file: Path | None = None) -> Places:
 
 def shared_option(ctx: click.Context, name: str) -> Path | None:
     """Give a folder that was given before or after the subcommand; None: it was not."""
-    outer = ctx.parent.params if ctx.parent is not None else {}
+    outer = ctx.find_root().params
     found: Path | None = ctx.params.get(name) or outer.get(name)
     return found
 

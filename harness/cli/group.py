@@ -27,12 +27,13 @@ FILE = click.option(
 RUN = click.argument("run_name", metavar="[RUN]", required=False)
 
 
-class _Commands(click.Group):
+class Commands(click.Group):
     """Commands by name; an unknown one is told with the nearest."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is named first."""
         name = args[0].replace("_", "-")
         if name not in self.commands:
             told = what_would_work(name, self.commands)
@@ -58,7 +59,7 @@ def shared(command: F) -> F:
     return command
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(
     package_name="bench-harness", prog_name="bench-harness", message="%(prog)s %(version)s"
 )

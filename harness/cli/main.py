@@ -10,7 +10,7 @@ from typing import cast
 
 import click
 
-from harness.cli import judge, machine, names, read, train  # noqa: F401  # they add commands
+from harness.cli import data, export, judge, machine, names, new, predict, read, train  # noqa: F401  # they add commands
 from harness.cli.group import bench
 from harness.cli.output import MOST
 from harness.console import bear_everything, lost

@@ -27,6 +27,7 @@ from harness.cli.output import (
 
 @bench.command()
 @asks_for_a_plan
+@click.option("--keep-weights", is_flag=True, help="Keep the weights of every trial.")
 @FORMAT
 @shared
 @click.pass_context
@@ -43,6 +44,7 @@ def run(ctx: click.Context, /, **given: Any) -> int:
     manner = session.Manner(
         jobs=given["jobs"],
         in_process=given["in_process"],
+        keep_weights=given["keep_weights"],
         strict=given["strict"],
         check=given["check"],
         command=sys.argv[1:],

@@ -12,6 +12,7 @@ from typing import Any
 from bench_builtin import (
     activations,
     channels,
+    characters,
     convolutional,
     datasets,
     demonstrations,
@@ -26,6 +27,7 @@ from bench_builtin import (
     optimizers,
     points,
     procedures,
+    recurrent,
     schedules,
     scratch,
     suites,
@@ -62,6 +64,7 @@ __all__ = [
 MODULES = (
     activations,
     channels,
+    characters,
     convolutional,
     datasets,
     demonstrations,
@@ -76,6 +79,7 @@ MODULES = (
     optimizers,
     points,
     procedures,
+    recurrent,
     schedules,
     scratch,
     suites,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
+from bench_builtin.augmentation import Crop, augmentation
 from harness import Data, Dataset, Meta, Place, Split, Task, hookimpl
 
 if TYPE_CHECKING:
@@ -35,8 +36,16 @@ def digits_task() -> Task:
     return Task("classification", (1, 8, 8), 10)
 
 
-def load_digits(place: Place) -> Data:  # noqa: ARG001  # scikit-learn ships the file
+def load_digits(
+    place: Place,  # noqa: ARG001  # scikit-learn ships the file
+    *,
+    crop: Crop = 0,
+    flip: bool = False,
+) -> Data:
     """Load 1,797 images (n, 1, 8, 8) with pixels in [0, 1].
+
+    `crop` and `flip` transform training batches: a crop of the image padded with black by so many
+    pixels, a mirror image of every second one.
 
     Source: the test part of https://archive.ics.uci.edu/dataset/80, as in `sklearn.datasets`.
     """
@@ -45,7 +54,8 @@ def load_digits(place: Place) -> Data:  # noqa: ARG001  # scikit-learn ships the
 
     images, targets = datasets.load_digits(return_X_y=True)
     pixels = torch.as_tensor(images / 16, dtype=torch.float32).reshape(-1, 1, 8, 8)
-    return Data(Split((pixels,), torch.as_tensor(targets, dtype=torch.int64)))
+    transform = augmentation(crop=crop, flip=flip)
+    return Data(Split((pixels,), torch.as_tensor(targets, dtype=torch.int64), transform=transform))
 
 
 def breast_cancer_task() -> Task:

@@ -34,6 +34,7 @@ def bench_register_metrics() -> Sequence[Metric]:
         Metric("truth_error", "1", "lower", 0.05, truth_error, when="epoch", scale="ratio"),
         Metric("prediction", "1", "higher", 0.01, prediction, when="epoch"),
         Metric("generalisation_gap", "1", "lower", 0.01, generalisation_gap),
+        Metric("base_rate", "1", "higher", 0.01, base_rate),
     ]
 
 
@@ -161,6 +162,22 @@ def generalisation_gap(trained: Trained) -> dict[str, float] | None:
         if train is not None and test is not None:
             found[name] = sign * (train - test)
     return found or None
+
+
+def base_rate(trained: Trained) -> float | None:
+    """Measure the share of the commonest class in the test split: what naming it alone would give.
+
+    Of the training split where there is no other; None where the task has no classes.
+    """
+    if trained.data is None or trained.task is None:
+        return None
+    if trained.task.kind not in ("classification", "binary"):
+        return None
+    import torch
+
+    targets = (trained.data.test or trained.data.train).targets
+    _, counts = torch.unique(targets, return_counts=True)
+    return float(counts.max()) / targets.numel()
 
 
 def _gradients(trained: Trained, samples: int) -> dict[str, Tensor]:

@@ -28,12 +28,37 @@ _MODES = {1: "L", 3: "RGB"}
 @hookimpl
 def bench_register_datasets() -> Sequence[Dataset]:
     """Hand over the data set of this module."""
-    return [Dataset("image_folder", load_image_folder, image_folder_task, holdout=HOLDOUT)]
+    return [
+        Dataset(
+            "image_folder",
+            load_image_folder,
+            image_folder_task,
+            holdout=HOLDOUT,
+            absent=image_folder_absent,
+            files=image_folder_files,
+        )
+    ]
 
 
 def image_folder_task(*, classes: Classes, size: Side = 32, channels: Channels = 3) -> Task:
     """Name the folder that an image lies in."""
     return Task("classification", (channels, size, size), classes)
+
+
+def image_folder_absent(place: Place, *, folder: Annotated[str, Meta(min_length=1)]) -> str | None:
+    """Say that there is no such folder."""
+    (whole,) = image_folder_files(place, folder=folder)
+    if whole.is_dir():
+        return None
+    return (
+        f"dataset.folder={folder}: there is no folder {whole}: "
+        "a path is relative to the data root (--data-root, BENCH_DATA)"
+    )
+
+
+def image_folder_files(place: Place, *, folder: Annotated[str, Meta(min_length=1)]) -> list[Path]:
+    """Name the folder: a relative path is one from the data root."""
+    return [place.root / Path(folder).expanduser()]
 
 
 def load_image_folder(
@@ -59,12 +84,10 @@ def load_image_folder(
         BenchError: there is no such folder, it has another number of classes, its splits have
             other classes, or a file cannot be read as an image.
     """
-    whole = place.root / Path(folder).expanduser()
-    if not whole.is_dir():
-        raise BenchError(
-            f"dataset.folder={folder}: there is no folder {whole}: "
-            "a path is relative to the data root (--data-root, BENCH_DATA)"
-        )
+    reason = image_folder_absent(place, folder=folder)
+    if reason is not None:
+        raise BenchError(reason)
+    (whole,) = image_folder_files(place, folder=folder)
     found = {name: _listed(path) for name, path in _split_folders(whole).items()}
     _check_classes(found, classes)
     splits = {name: _loaded(each, size, channels) for name, each in found.items()}

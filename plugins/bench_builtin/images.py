@@ -8,10 +8,14 @@ All of a set is in memory as float tensors (n, channels, height, width) with pix
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from bench_builtin.published import File, Published, check, fetched
+from msgspec import structs
+
+from bench_builtin.augmentation import Crop, augmentation
+from bench_builtin.published import File, Published, absent, check, fetched, files
 from harness import BenchError, Data, Dataset, Meta, Place, Split, Task, hookimpl
 
 if TYPE_CHECKING:
@@ -91,10 +95,20 @@ read only if they are those that were published."""
 def bench_register_datasets() -> Sequence[Dataset]:
     """Hand over the data sets of this module."""
     return [
-        Dataset("mnist", load_mnist, digit_task),
-        Dataset("fashion_mnist", load_fashion_mnist, clothes_task),
-        Dataset("cifar10", load_cifar10, cifar10_task),
+        _dataset(MNIST, load_mnist, digit_task),
+        _dataset(FASHION_MNIST, load_fashion_mnist, clothes_task),
+        _dataset(CIFAR10, load_cifar10, cifar10_task),
     ]
+
+
+def _dataset(published: Published, load: Callable[..., Data], task: Callable[..., Task]) -> Dataset:
+    def why_absent(place: Place) -> str | None:
+        return absent(published, place.root)
+
+    def its_files(place: Place) -> list[Path]:
+        return files(published, place.root)
+
+    return Dataset(published.name, load, task, absent=why_absent, files=its_files)
 
 
 def digit_task() -> Task:
@@ -103,16 +117,24 @@ def digit_task() -> Task:
 
 
 def load_mnist(
-    place: Place, *, normalize: bool = False, n: Count | None = None, n_test: Count | None = None
+    place: Place,
+    *,
+    normalize: bool = False,
+    n: Count | None = None,
+    n_test: Count | None = None,
+    crop: Crop = 0,
+    flip: bool = False,
 ) -> Data:
     """Load MNIST: 60,000 images (n, 1, 28, 28) to train on, 10,000 to test on, or the first.
 
     `normalize` takes the mean 0.1307 and the standard deviation 0.3081 of all training pixels.
+    `crop` and `flip` transform training batches: a crop of the image padded with black by so many
+    pixels, a mirror image of every second one.
 
     Raises:
         BenchError: a file is missing, cut short, or not the one that was published.
     """
-    return read(MNIST, place, normalize=normalize, n=n, n_test=n_test)
+    return read(MNIST, place, normalize=normalize, n=n, n_test=n_test, crop=crop, flip=flip)
 
 
 def clothes_task() -> Task:
@@ -121,16 +143,24 @@ def clothes_task() -> Task:
 
 
 def load_fashion_mnist(
-    place: Place, *, normalize: bool = False, n: Count | None = None, n_test: Count | None = None
+    place: Place,
+    *,
+    normalize: bool = False,
+    n: Count | None = None,
+    n_test: Count | None = None,
+    crop: Crop = 0,
+    flip: bool = False,
 ) -> Data:
     """Load Fashion-MNIST: as many images of the same size as MNIST has, of clothes.
 
     `normalize` takes the mean 0.2860 and the standard deviation 0.3530 of all training pixels.
+    `crop` and `flip` transform training batches: a crop of the image padded with black by so many
+    pixels, a mirror image of every second one.
 
     Raises:
         BenchError: a file is missing, cut short, or not the one that was published.
     """
-    return read(FASHION_MNIST, place, normalize=normalize, n=n, n_test=n_test)
+    return read(FASHION_MNIST, place, normalize=normalize, n=n, n_test=n_test, crop=crop, flip=flip)
 
 
 def cifar10_task() -> Task:
@@ -139,17 +169,25 @@ def cifar10_task() -> Task:
 
 
 def load_cifar10(
-    place: Place, *, normalize: bool = False, n: Count | None = None, n_test: Count | None = None
+    place: Place,
+    *,
+    normalize: bool = False,
+    n: Count | None = None,
+    n_test: Count | None = None,
+    crop: Crop = 0,
+    flip: bool = False,
 ) -> Data:
     """Load CIFAR-10: 50,000 images (n, 3, 32, 32) to train on, 10,000 to test on, or the first.
 
     `normalize` takes the mean (0.4914, 0.4822, 0.4465) and the standard deviation (0.2470, 0.2435,
     0.2616) of red, green and blue in all training images.
+    `crop` and `flip` transform training batches: a crop of the image padded with black by so many
+    pixels, a mirror image of every second one.
 
     Raises:
         BenchError: a file is missing, cut short, or not the one that was published.
     """
-    return read(CIFAR10, place, normalize=normalize, n=n, n_test=n_test)
+    return read(CIFAR10, place, normalize=normalize, n=n, n_test=n_test, crop=crop, flip=flip)
 
 
 def read(
@@ -159,6 +197,8 @@ def read(
     normalize: bool = False,
     n: int | None = None,
     n_test: int | None = None,
+    crop: int = 0,
+    flip: bool = False,
 ) -> Data:
     """Read a published set with torchvision's own reader, once its files are known to be right.
 
@@ -181,7 +221,12 @@ def read(
         if normalize:
             normalized(pixels, published.mean, published.std)
         splits.append(Split((pixels,), _classes(found.targets[:count])))
-    return Data(splits[0], test=splits[1])
+    moments = zip(published.mean, published.std, strict=True)
+    black = [-mean / std if normalize else 0.0 for mean, std in moments]
+    train_split = structs.replace(
+        splits[0], transform=augmentation(crop=crop, flip=flip, fill=black)
+    )
+    return Data(train_split, test=splits[1])
 
 
 def normalized(pixels: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:

@@ -65,6 +65,11 @@ def absent(published: Published, root: Path) -> str | None:
     return None
 
 
+def files(published: Published, root: Path) -> list[Path]:
+    """List where the files of a data set lie, or would."""
+    return [root / published.folder / name for name in published.files]
+
+
 def check(published: Published, root: Path) -> None:
     """Check that every file of a data set is here, whole, and what was published.
 

@@ -20,6 +20,7 @@ Size = Annotated[int, Meta(ge=1)]
 
 DIABETES_FEATURES = 8
 DIABETES_ROWS = 759
+DIABETES_FILES = ("diabetes.csv.gz", "diabetes.csv")
 HOLDOUT = 0.25
 
 _GZIP = b"\x1f\x8b"
@@ -30,8 +31,14 @@ _GZIP = b"\x1f\x8b"
 def bench_register_datasets() -> Sequence[Dataset]:
     """Hand over the data sets of this module."""
     return [
-        Dataset("diabetes", load_diabetes, diabetes_task),
-        Dataset("csv", load_csv, csv_task, holdout=HOLDOUT),
+        Dataset(
+            "diabetes",
+            load_diabetes,
+            diabetes_task,
+            absent=diabetes_absent,
+            files=diabetes_files,
+        ),
+        Dataset("csv", load_csv, csv_task, holdout=HOLDOUT, absent=csv_absent, files=csv_files),
     ]
 
 
@@ -49,7 +56,7 @@ def load_diabetes(place: Place) -> Data:
     Raises:
         BenchError: the file is absent, truncated or damaged, or is another table.
     """
-    path = _first_there("diabetes", place.root, ("diabetes.csv.gz", "diabetes.csv"))
+    path = first_there("diabetes", place.root, DIABETES_FILES)
     rows = read_numbers(path, DIABETES_FEATURES + 1)
     if len(rows) != DIABETES_ROWS:
         raise BenchError(
@@ -57,6 +64,16 @@ def load_diabetes(place: Place) -> Data:
             " another table"
         )
     return _data(path, rows, DIABETES_FEATURES, "binary", 1)
+
+
+def diabetes_absent(place: Place) -> str | None:
+    """Say that neither file is here."""
+    return none_there("diabetes", place.root, DIABETES_FILES)
+
+
+def diabetes_files(place: Place) -> list[Path]:
+    """List where the table may lie."""
+    return [place.root / each for each in DIABETES_FILES]
 
 
 def csv_task(*, file: str, features: Size, kind: Kind = "regression", outputs: Size = 1) -> Task:
@@ -76,6 +93,16 @@ def csv_task(*, file: str, features: Size, kind: Kind = "regression", outputs: S
             f" {outputs}"
         )
     return Task(kind, (features,), outputs)
+
+
+def csv_absent(place: Place, *, file: str) -> str | None:
+    """Say that the file is not here."""
+    return none_there("csv", place.root, (file,))
+
+
+def csv_files(place: Place, *, file: str) -> list[Path]:
+    """Name the file."""
+    return [place.root / file]
 
 
 def load_csv(
@@ -102,7 +129,7 @@ def load_csv(
     Raises:
         BenchError: the file is absent, truncated or damaged, or is another table.
     """
-    path = _first_there("csv", place.root, (file,))
+    path = first_there("csv", place.root, (file,))
     rows = read_numbers(path, features + 1, header=header)
     data = _data(path, rows, features, kind, outputs)
     return _standardised(data) if standardise else data
@@ -115,18 +142,39 @@ def read_numbers(path: Path, columns: int, *, header: bool = False) -> list[list
         BenchError: the file cannot be read, or a line of it is none of these; the message names
             file and line.
     """
-    lines = _text(path).splitlines()
-    rows = [_row(path, place, cells, columns) for place, cells in _cells(path, lines, header)]
+    rows = read_cells(path, header=header)
+    return [_row(path, place, cells, columns) for place, cells in rows]
+
+
+def read_cells(path: Path, *, header: bool = False) -> list[tuple[int, list[str]]]:
+    """Read a table as text: each line that is not blank with its number, counted from 1.
+
+    Raises:
+        BenchError: the file cannot be read, or has no rows.
+    """
+    rows = list(_cells(path, _text(path).splitlines(), header))
     if not rows:
         raise BenchError(f"{path} has no rows")
     return rows
 
 
-def _first_there(owner: str, root: Path, names: Sequence[str]) -> Path:
-    for each in names:
-        if (root / each).is_file():
-            return root / each
-    raise BenchError(
+def first_there(owner: str, root: Path, names: Sequence[str]) -> Path:
+    """Find the first of some files in a folder.
+
+    Raises:
+        BenchError: none is there.
+    """
+    reason = none_there(owner, root, names)
+    if reason is not None:
+        raise BenchError(reason)
+    return next(root / each for each in names if (root / each).is_file())
+
+
+def none_there(owner: str, root: Path, names: Sequence[str]) -> str | None:
+    """Say that none of some files is in a folder, and what to do; None: one is."""
+    if any((root / each).is_file() for each in names):
+        return None
+    return (
         f"dataset {owner}: {' or '.join(names)} is not in {root}: put the file there, or name its"
         " folder with --data-root or BENCH_DATA"
     )

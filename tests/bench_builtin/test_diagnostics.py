@@ -241,3 +241,16 @@ def test_every_metric_of_lessons_stands_in_the_docs():
     ]
 
     assert [each.name for each in metrics if f"`{each.name}`" not in page] == []
+
+
+def test_the_base_rate_is_the_share_of_the_commonest_class_of_what_is_tested_on():
+    task = Task("classification", (1,), 3)
+    train = Split((torch.zeros(4, 1),), torch.tensor([0, 1, 1, 2]))
+    test = Split((torch.zeros(5, 1),), torch.tensor([2, 2, 0, 2, 1]))
+
+    def measured(data: Data, of: Task = task) -> float | None:
+        return diagnostics.base_rate(Trained(None, None, None, data, torch.device("cpu"), of))
+
+    assert measured(Data(train, test=test)) == 0.6
+    assert measured(Data(train)) == 0.5
+    assert measured(Data(train), NUMBER) is None

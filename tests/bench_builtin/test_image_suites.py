@@ -144,8 +144,8 @@ def test_a_run_without_mnist_says_which_file_is_missing_and_how_to_get_it(
 
     assert [(each["status"], each["reason"]) for each in reading(only_run(tmp_path))] == [
         (
-            "error",
-            f"loading dataset mnist: {nothing}/MNIST/raw/train-images-idx3-ubyte is missing: "
+            "skipped",
+            f"{nothing}/MNIST/raw/train-images-idx3-ubyte is missing: "
             "`bench data fetch mnist` gets it, "
             "or give --data-root (BENCH_DATA)",
         )

@@ -168,6 +168,24 @@ def test_normalizing_shifts_and_scales_every_channel_once(small, tmp_path):
         torch.testing.assert_close(after, normalize(before, mean, std))
 
 
+@pytest.mark.parametrize("normalize", [False, True])
+def test_training_images_alone_are_transformed_and_padded_with_black(small, tmp_path, normalize):
+    small.write(tmp_path)
+    data = small.read(tmp_path, crop=64, normalize=normalize)
+    assert data.train.transform is not None
+    assert data.test is not None
+    (pixels,) = data.train.inputs
+    many = pixels[:1].expand(64, -1, -1, -1)
+
+    [made] = data.train.transform((many,), torch.Generator().manual_seed(0))
+
+    black = torch.zeros(1, *pixels.shape[1:])
+    if normalize:
+        images.normalized(black, small.published.mean, small.published.std)
+    assert data.test.transform is None
+    assert sum(torch.allclose(each, black[0], atol=1e-6) for each in made) > 32
+
+
 def test_the_first_images_can_be_asked_for(small, tmp_path):
     small.write(tmp_path)
     whole = small.read(tmp_path)
@@ -392,10 +410,11 @@ def test_the_options_of_a_loader_reach_the_reader(load, monkeypatch):
     seen = {}
     monkeypatch.setattr(images, "read", functools.partial(_noted, seen))
 
-    load(Place(Path("/there")), normalize=True, n=3, n_test=2)
+    load(Place(Path("/there")), normalize=True, n=3, n_test=2, crop=4, flip=True)
 
     name = load.__name__.removeprefix("load_")
-    assert seen == {name: {"normalize": True, "n": 3, "n_test": 2}}
+    options = {"normalize": True, "n": 3, "n_test": 2, "crop": 4, "flip": True}
+    assert seen == {name: options}
 
 
 def _noted(seen: dict[str, Any], published: Published, _: Place, **options: Any) -> None:

@@ -33,7 +33,9 @@ def layers(model: nn.Module) -> list[str]:
 
 
 @pytest.mark.parametrize("build", EVERY_MODEL)
-@pytest.mark.parametrize("task", [DIGITS, MNIST, BINARY, REGRESSION], ids=str)
+@pytest.mark.parametrize(
+    "task", [DIGITS, MNIST, BINARY, REGRESSION], ids=["digits", "mnist", "binary", "regression"]
+)
 def test_outputs_are_samples_by_outputs(build, task):
     outputs = build(task)(torch.zeros(5, *task.input_shape))
 

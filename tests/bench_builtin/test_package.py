@@ -43,12 +43,13 @@ NAMES = {
         *("linear", "mlp", "lenet", "logistic", "linear_scratch", "one_weight"),
         *("tied", "nested", "centred", "own_layers", "bare_activation"),
         *("mlp_scratch", "cnn", "inception", "residual", "cifar_cnn", "vgg16"),
+        *("bare_rnn", "rnn"),
     },
     Dataset: {
         *("digits", "breast_cancer", "diabetes_progression", "synthetic_linear"),
         *("many_features", "polynomial", "three_points", "three_labels", "line", "diabetes", "csv"),
         *("given_numbers", "given_probabilities", "given_logits"),
-        *("mnist", "fashion_mnist", "cifar10", "image_folder"),
+        *("mnist", "fashion_mnist", "cifar10", "image_folder", "hello", "names"),
     },
     Optimizer: {"sgd", "adam", "adamw", "sgd_scratch"},
     Schedule: {
@@ -69,7 +70,7 @@ NAMES = {
     },
     Metric: {
         *("gradient_norm", "gradient_ratio", "dead_relu_share", "saturated_share"),
-        *("norm_of_weights", "truth_error", "prediction", "generalisation_gap"),
+        *("norm_of_weights", "truth_error", "prediction", "generalisation_gap", "base_rate"),
         *("sample_loss", "batch_loss", "steepest_slope", "largest_entry"),
         *("channel_mean", "channel_std"),
     },
