@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.api import Run, run
+from harness.api import Run, load, run
 from harness.definitions import (
     Activation,
     ActivationName,
@@ -63,5 +63,6 @@ __all__ = [
     "Trained",
     "Workload",
     "hookimpl",
+    "load",
     "run",
 ]

@@ -1,4 +1,4 @@
-"""`harness.run`: a suite from Python, by the same path as the command's.
+"""`harness.run` and `harness.load`: runs from Python, by the same path as the command's.
 
 Importing it costs nothing until it is called.
 """
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from harness.record import Record
     from harness.store import StoredRun
     from harness.suite import Suite
@@ -74,8 +76,36 @@ def run(
     return Run(read_run(folder))
 
 
+def load(run: str | Path | None = None, *, results: str | Path | None = None) -> Run:
+    """Read a run that has ended or goes on; no plugin that it names is loaded.
+
+        harness.load("init").cases()
+
+    What cannot be read of it is warned of.
+
+    Args:
+        run: A path, an id or the unique beginning of one, a suite (its latest run); None: the
+            latest of all.
+        results: The folder of runs; None: `BENCH_RESULTS`, else `results`.
+
+    Raises:
+        StoreError: there is no such run, or it cannot be read.
+    """
+    import warnings
+
+    from harness.runs import find_run
+    from harness.session import Places
+    from harness.store import read_run
+
+    places = Places() if results is None else Places(results=Path(results))
+    stored = read_run(find_run(places.results, None if run is None else str(run)))
+    for note in stored.notes:
+        warnings.warn(note, stacklevel=2)
+    return Run(stored)
+
+
 class Run:
-    """A run that has ended; printed, it is its table."""
+    """A run, as it was when it was read; printed, and in a notebook, it is its table."""
 
     def __init__(self, stored: StoredRun) -> None:
         self._stored = stored
@@ -89,6 +119,42 @@ class Run:
     def records(self) -> tuple[Record, ...]:
         """The records of its trials, in the order in which they ended."""
         return self._stored.records
+
+    def cases(self, *metrics: str) -> DataFrame:
+        """Make a row a case: levels, how many trials ended how, and figures by metric.
+
+        `NAME` is the mean over seeds; `NAME.std`, `NAME.ci95_low`, `NAME.ci95_high` and `NAME.n`
+        stand beside it, and `attrs["units"]` has the unit of each.
+
+        Args:
+            metrics: Which; none: all that the run knows.
+
+        Raises:
+            BenchError: pandas is absent, or the run has no such metric.
+        """
+        from harness.frames import cases_frame
+
+        return cases_frame(self._stored, metrics)
+
+    def trials(self, *metrics: str) -> DataFrame:
+        """Make a row a planned trial: levels, seed, fold, attempt, status, reason, final metrics.
+
+        The last attempt counts; a trial that has not ended is `not run`. Args and errors are those
+        of `cases`.
+        """
+        from harness.frames import trials_frame
+
+        return trials_frame(self._stored, metrics)
+
+    def curves(self) -> DataFrame:
+        """Make a row a value by epoch: levels, seed, fold, epoch (from 1), metric, value.
+
+        Raises:
+            BenchError: pandas is absent.
+        """
+        from harness.frames import curves_frame
+
+        return curves_frame(self._stored)
 
     def document(self) -> Mapping[str, Any]:
         """Make what `bench show --format json` prints, as plain values."""
@@ -108,3 +174,8 @@ class Run:
 
     def __repr__(self) -> str:
         return self.table()
+
+    def _repr_html_(self) -> str:
+        from harness.notebook import html_table
+
+        return html_table(self._stored)

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.columns import picked, resolved
 from harness.errors import SuiteError
 from harness.record import FAILED, Record
 from harness.rounds import Rounds, case_name, extra_info, rounds_of
 from harness.store import StoredRun, last_attempts, read_run
-from harness.tables import CaseSummary, summaries, trials_by_case
+from harness.tables import CaseSummary, MetricSummary, summaries, trials_by_case
 from harness.units import one_line, quantity
 
 _MOST_REASONS = 5
@@ -33,7 +34,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class BenchCase:
-    """A case that has been run, for a test to look at.
+    """A case that has been run, for a test to look at; metrics go by the names of tables.
 
     Attributes:
         stored: The run that it is of.
@@ -75,17 +76,16 @@ class BenchCase:
         """Give the figures of a metric by seed, in SI units and bytes; None where there is none.
 
         Raises:
-            SuiteError: the run has no such metric.
+            UnknownName: the run has no such metric.
         """
-        found = self.row.metrics.get(metric)
-        if found is None:
-            raise SuiteError(f"the run has no metric {metric!r}: metrics={metric} takes it")
-        return dict(found.values)
+        return dict(self._figures(metric).values)
 
     def mean(self, metric: str) -> float | None:
         """Give the mean of a metric over the seeds. Errors are those of `values`."""
-        self.values(metric)
-        return self.row.metrics[metric].mean
+        return self._figures(metric).mean
+
+    def __repr__(self) -> str:
+        return f"<BenchCase {one_line(self.name)}>"
 
     def extra_info(self) -> dict[str, Any]:
         """Make what stands beside its times in pytest-benchmark's JSON."""
@@ -101,14 +101,21 @@ class BenchCase:
 
         Raises:
             AssertionError: a seed lies outside, or has no figure; every seed's figure is told.
-            SuiteError: there is no such metric, or no bound.
+            UnknownName: the run has no such metric.
+            SuiteError: there is no bound.
         """
+        __tracebackhide__ = True
         if min is None and max is None:
             raise SuiteError(f"expect {metric!r} to be what? give min=, max= or both")
         values = self.values(metric)
         outside = [seed for seed, value in values.items() if not _within(value, min, max)]
         if outside:
             raise AssertionError(self._told(metric, values, outside, min, max))
+
+    def _figures(self, metric: str) -> MetricSummary:
+        known = tuple(self.row.metrics)
+        [name, *_] = picked([metric], known)
+        return self.row.metrics[resolved(name, self.row.case)]
 
     def _told(
         self,
@@ -118,20 +125,22 @@ class BenchCase:
         low: float | None,
         high: float | None,
     ) -> str:
-        unit = self.row.metrics[metric].meaning.unit
+        unit = self._figures(metric).meaning.unit
+        told = {
+            seed: "no figure" if value is None else quantity(value, unit)
+            for seed, value in values.items()
+        }
         bounds = [
             f"{word} {quantity(bound, unit)}"
             for word, bound in (("at least", low), ("at most", high))
             if bound is not None
         ]
-        figures = ", ".join(
-            f"seed {seed}: {'none' if value is None else quantity(value, unit)}"
-            + (" (!)" if seed in outside else "")
-            for seed, value in values.items()
-        )
+        seed = outside[0]
+        more = f" (and {len(outside) - 1} more)" if len(outside) > 1 else ""
         return (
-            f"{metric} of {one_line(self.name)} should be {' and '.join(bounds)} on every seed, and"
-            f" is not on {len(outside)} of {len(values)}: {figures}\n"
+            f"{metric} is {told[seed]} on seed {seed}{more}, not {' and '.join(bounds)}"
+            f" ({one_line(self.name)})\n"
+            f"by seed: {', '.join(f'{seed}: {each}' for seed, each in told.items())}\n"
             f"the run is kept in {self.folder}"
         )
 

@@ -62,13 +62,13 @@ def _always_taken(meaning: Meaning) -> dict[str, Any]:
 
 
 def table(registry: Registry, kinds: Sequence[str], width: int | None) -> str:
-    """Print the definitions of some kinds."""
+    """Print the definitions of some kinds; what kind one is stands where there are several."""
     found = rows(registry, kinds)
     if not found:
         return "there are none"
     return _printed(
         {
-            "kind": [each["kind"] for each in found],
+            **({"kind": [each["kind"] for each in found]} if len(kinds) > 1 else {}),
             "name": [each["name"] for each in found],
             "what it is": [each["about"] for each in found],
             "plugin": [_origin_text(each) for each in found],

@@ -35,6 +35,21 @@ def columns(stream: TextIO) -> int | None:
         return None
 
 
+def lines(stream: TextIO) -> int:
+    """Count the lines of a terminal, or take `LINES`; 24 where neither is known."""
+    if os.environ.get("LINES", "").isdecimal():
+        return max(1, int(os.environ["LINES"]))
+    try:
+        return os.get_terminal_size(stream.fileno()).lines or 24
+    except (OSError, ValueError):
+        return 24
+
+
+def redraws(stream: TextIO) -> bool:
+    """Tell whether a stream is a terminal that can go back to lines that it has."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
 def lost() -> str | None:
     """Say why something that was printed to stdout did not get there; None: nobody misses any."""
     sys.stdout.flush()

@@ -226,6 +226,8 @@ def _levels(address: str, levels: object) -> tuple[Level, ...]:
 
 
 def _expected(given: object) -> Expected:
+    if isinstance(given, Mapping):
+        _check_keys(given, Expect.__struct_fields__, "expect")
     try:
         expect = given if isinstance(given, Expect) else msgspec.convert(given, Expect)
     except msgspec.ValidationError as error:

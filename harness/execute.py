@@ -356,7 +356,7 @@ def _keep(
     record = _record(execution, running, outcome, ended)
     execution.journal.append(record)
     with contextlib.redirect_stdout(sys.stderr):  # stdout is for the table
-        found = execution.conditions.registry.finished(record)
+        found = execution.conditions.registry.finished(record, execution.conditions.folder)
     for told in found:
         execution.watcher.note(told)
     execution.watcher.ended(execution.plan.cases[trial.case], trial, record)

@@ -18,6 +18,9 @@ from harness.store import last_attempts
 from harness.tables import CaseSummary, finite, meaning_of, trials_by_case
 from harness.verdicts import Word
 
+_MOST_TOLD = 3
+"""Cases that fall short of an expectation: of others there is a count."""
+
 Holds: TypeAlias = Literal["holds", "fails", "undecided"]
 
 
@@ -105,10 +108,15 @@ def _outcome(plan: Plan, expected: Expectation, parts: Sequence[_Part]) -> Outco
     holds = _worst(each.holds for each in parts)
     if holds == "holds" or not parts:
         return Outcome(text=expected.text, outcome=holds)
-    worst = next(each for each in parts if each.holds == holds)
-    levels = assignment_text(plan.cases[worst.case].levels, short_names(plan))
-    which = f"{levels}: " if levels and len(expected.cases) > 1 else ""
-    return Outcome(text=expected.text, outcome=holds, why=which + worst.shortfall)
+    worst = {each.case: each for each in reversed(parts) if each.holds == holds}
+    told = [_told(plan, expected, worst[case]) for case in sorted(worst)]
+    more = [f"and so {len(told) - _MOST_TOLD} more cases"] if len(told) > _MOST_TOLD else []
+    return Outcome(text=expected.text, outcome=holds, why="; ".join([*told[:_MOST_TOLD], *more]))
+
+
+def _told(plan: Plan, expected: Expectation, part: _Part) -> str:
+    levels = assignment_text(plan.cases[part.case].levels, short_names(plan))
+    return (f"{levels}: " if levels and len(expected.cases) > 1 else "") + part.shortfall
 
 
 def _claims(expected: Expectation) -> Iterator[_Claim]:

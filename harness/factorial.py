@@ -56,7 +56,7 @@ def render_effects(
     labels = short_names(plan)
     by_effect: dict[str, _Row] = {}
     for each in found:
-        by_effect.setdefault(_name(each, labels), {})[each.metric] = each
+        by_effect.setdefault(effect_name(each, labels), {})[each.metric] = each
     cells = {
         metric: [row.get(metric) for row in by_effect.values()]
         for metric in metrics
@@ -75,11 +75,11 @@ def render_effects(
         style=style,
         width=width,
     )
-    title = f"effects against {_reference(found, labels)}; paired by seed, n = {usual_n(cells)}"
+    title = f"effects against {reference_text(found, labels)}; paired by seed, n = {usual_n(cells)}"
     return titled(title, table, style, width)
 
 
-def _name(effect: Effect, labels: Mapping[str, str]) -> str:
+def effect_name(effect: Effect, labels: Mapping[str, str]) -> str:
     """Call an effect `main init=zeros`, `init=zeros x activation=relu`, `init=zeros at lr=1`."""
     parts = [assignment_text({factor: level}, labels) for factor, level in effect.levels.items()]
     if effect.kind == "interaction":
@@ -89,7 +89,8 @@ def _name(effect: Effect, labels: Mapping[str, str]) -> str:
     return f"main {parts[0]}"
 
 
-def _reference(found: Sequence[Effect], labels: Mapping[str, str]) -> str:
+def reference_text(found: Sequence[Effect], labels: Mapping[str, str]) -> str:
+    """Say against which levels effects are told."""
     levels = {factor: level for each in found for factor, level in each.baseline.items()}
     return assignment_text(levels, labels)
 

@@ -19,7 +19,7 @@ def header_lines(stored: StoredRun) -> list[str]:
     """Tell a run in two lines, and in a third what its suite sets in all cases."""
     run = stored.run
     lines = [
-        f"{run.suite} {run.id}" + (f": {_command(run.command)}" if run.command else ""),
+        f"{run.suite} {run.id}" + (f": {command_text(run.command)}" if run.command else ""),
         "; ".join(each for each in (_time(run.created), _machine(run.environment)) if each),
         _together(run.options) if any(each.shared for each in stored.records) else "",
         _crowd(stored.records),
@@ -28,7 +28,7 @@ def header_lines(stored: StoredRun) -> list[str]:
     return [one_line(each, _MOST) for each in lines if each]
 
 
-def _command(command: Sequence[str]) -> str:
+def command_text(command: Sequence[str]) -> str:
     """Write what was typed so that a shell reads it back."""
     typed = list(command)
     return shlex.join(typed if typed[0].startswith("harness.") else ["bench", *typed])
@@ -70,9 +70,11 @@ def _crowd(records: Sequence[Record]) -> str:
     crowded = sum(each >= BUSY_CPUS for each in told)
     if not crowded:
         return ""
+    unknown = len(records) - len(told)
+    rest = f" (of {unknown} more it is not known)" if unknown else ""
     return (
-        f"crowded: {crowded} of {len(told)} trials ran while other processes kept {BUSY_CPUS:g}"
-        " processors or more busy, speed is noisier (bench doctor)"
+        f"crowded: {crowded} of {len(told)} trials{rest} ran while other processes kept"
+        f" {BUSY_CPUS:g} processors or more busy, speed is noisier (bench doctor)"
     )
 
 

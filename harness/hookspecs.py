@@ -80,8 +80,8 @@ def bench_register_suites() -> Sequence[Suite | Path | str]:  # type: ignore[emp
 
 
 @hookspec
-def bench_trial_finished(record: Record) -> None:
-    """See the record of a trial that has just ended and been kept.
+def bench_trial_finished(record: Record, folder: Path) -> None:
+    """See the record of a trial that has just ended and been kept, and the folder of its run.
 
     Called in the parent, between trials. What it raises is printed and does not stop the run.
     """

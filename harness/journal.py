@@ -137,6 +137,54 @@ class Journal:
         os.fsync(self._file)
 
 
+class Tail:
+    """The reader of records that another process appends: each once, when its line is whole.
+
+    Lines that are no records are left to `harness.store.read_run`, which tells them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / TRIALS
+        self._read = 0
+
+    def read(self) -> list[Record]:
+        """Read the records that have come since the last time."""
+        try:
+            with self._path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                self._read = min(self._read, size)  # a torn line was cut off
+                file.seek(self._read)
+                content = file.read(size - self._read)
+        except OSError:
+            return []  # it has not begun, or is gone
+        whole = content[: content.rfind(b"\n") + 1]
+        self._read += len(whole)
+        found = []
+        for line in whole.splitlines():
+            with suppress(*UNREADABLE):
+                found.append(msgspec.json.decode(line, type=Record))
+        return found
+
+
+def is_held(folder: Path) -> bool | None:
+    """Tell whether a process writes records of a run; None where locks are not kept."""
+    if sys.platform == "win32":
+        return None
+    import fcntl  # absent on Windows
+
+    try:
+        place = os.open(folder / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(place, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return True if error.errno in {errno.EWOULDBLOCK, errno.EACCES} else None
+    finally:
+        os.close(place)
+    return False
+
+
 _APPENDING = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
 
 

@@ -80,8 +80,8 @@ def judged_table(
     shown = {name: found for name, found in cells.items() if name not in short} or cells
     columns = [_column(name, meanings[name], found, marks) for name, found in shown.items()]
     lines = [
-        _margins(shown, meanings),
-        _reach(shown, kind, looks),
+        margins_line(shown, meanings),
+        reach_line(shown, kind, looks),
         *marks.lines,
         *(_in_short(name, meanings[name], cells[name]) for name in short if name not in shown),
         *below,
@@ -131,18 +131,20 @@ def _letter(place: int) -> str:
 def _column(name: str, meaning: Meaning, found: Sequence[Judged | None], marks: Marks) -> Column:
     unit = difference_unit(meaning)
     header = one_line(name, MOST_IN_HEADER) + (f", {unit}" if unit else "")
-    cells = ["-" if each is None else _cell(each, meaning, marks) for each in found]
+    cells = ["-" if each is None else cell_text(each, meaning, marks) for each in found]
     return Column(header=header, cells=cells, wraps=True)
 
 
-def _cell(found: Judged, meaning: Meaning, marks: Marks) -> str:
+def cell_text(found: Judged, meaning: Meaning, marks: Marks) -> str:
+    """Print a difference with its interval, its word and its mark."""
     shown = "-"
     if found.difference is not None:
         shown = difference_text(found.difference, found.ci95, meaning)
     return f"{shown} {found.verdict or ''}{marks.of(found)}".rstrip()
 
 
-def _margins(cells: Cells, meanings: Mapping[str, Meaning]) -> str:
+def margins_line(cells: Cells, meanings: Mapping[str, Meaning]) -> str:
+    """Say how large a difference must be to matter, for each column."""
     told = []
     for name, found in cells.items():
         margin = next((each.margin for each in found if each), 0.0)
@@ -150,7 +152,7 @@ def _margins(cells: Cells, meanings: Mapping[str, Meaning]) -> str:
     return f"margins: {', '.join(told)}"
 
 
-def _reach(cells: Cells, kind: str, looks: int) -> str:
+def reach_line(cells: Cells, kind: str, looks: int) -> str:
     """Say of what the intervals and the words hold."""
     alone = f"intervals are 95 %, of each {kind} alone"
     words = Counter(

@@ -51,7 +51,8 @@ def parse_override(given: str) -> Override:
     address, sign, value = given.partition("=")
     if not sign:
         raise LevelError(
-            f"{given!r} is no setting: write ADDRESS=VALUE, for example model.dropout=0,0.5"
+            f"{given!r} is no setting: write ADDRESS=VALUE, for example model.dropout=0,0.5;"
+            " a suite is named by --suite"
         )
     if not value.strip():
         raise LevelError(f"{given!r} has no level: write {address}=VALUE or {address}=V1,V2")
@@ -178,11 +179,14 @@ def _replaced(draft: Draft, address: str, levels: tuple[Level, ...]) -> Draft:
         for each in draft.base
         if not added and (each == address or (replaces_root and root_of(each) == address))
     }
+    included = [row for row in (_without(row, address) for row in draft.include) if row]
+    if len(levels) > 1 and not added:  # what is included takes each of them, as all other cases do
+        included = [{**row, address: level} for row in included for level in levels]
     draft = replace(
         draft,
         base={each: level for each, level in draft.base.items() if each not in gone},
         together=_dropped_column(draft.together, address),
-        include=tuple(row for row in (_without(row, address) for row in draft.include) if row),
+        include=tuple(included),
     )
     if "." in address:
         base = draft.base

@@ -56,9 +56,16 @@ class Teller:
         return "; ".join(told) or self._nothing(found)
 
     def _nothing(self, found: Mapping[str, Sequence[Judged]]) -> str | None:
-        notes = [each.note for cases in found.values() for each in cases if each.note]
-        failed = [each for each in notes if each.startswith(("failed", "no result in"))]
-        return f"no word, {failed[0]}" if failed else None
+        notes = [(name, each.note) for name, cases in found.items() for each in cases if each.note]
+        failed = [each for _, each in notes if each.startswith("failed")]
+        if failed:
+            return f"no word, {failed[0]}"
+        gaps = {name: each for name, each in notes if each.startswith("no result in")}
+        told = [
+            f"{one_line(self.names[name], MOST_IN_HEADER)} has {each}"
+            for name, each in gaps.items()
+        ]
+        return f"no word, {'; '.join(told)}" if told else None
 
 
 def phrase_of_one(name: str, meaning: Meaning, found: Judged, more: str = "") -> str | None:

@@ -66,7 +66,7 @@ def predict(
     """
     try:
         parts = Parts(registry, record.settings)
-        workload, digest = _built(parts, record, data_root)
+        workload, digest = built(parts, record, data_root)
         if workload.model is None:
             raise SettingError("model=none: there is nothing to predict with")
         read_weights(workload.model, weights, kept)
@@ -79,8 +79,8 @@ def predict(
         raise BenchError(f"the model cannot predict: {status_of(error)[1]}") from error
 
 
-def _built(parts: Parts, record: Record, data_root: Path) -> tuple[Workload, str]:
-    """Build the workload of a trial as it was, and digest its data."""
+def built(parts: Parts, record: Record, data_root: Path) -> tuple[Workload, str]:
+    """Build the workload of a trial as it was before its first step, and digest its data."""
     protocol = parts.protocol()
     device = open_device(protocol.device)
     torch.set_num_threads(protocol.threads)

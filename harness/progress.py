@@ -56,7 +56,7 @@ class Progress:
         if self._started is None:
             self._started = self._now()  # not before: the server starts once, not for each trial
         if self._live and not self._quiet:
-            self._current = f"{self._count()}{self._left()}  {_name(case, trial)}"
+            self._current = f"{self._count()}{self._left()}  {trial_text(case, trial)}"
             early_s = _REDRAW_S - (self._now() - self._drawn)
             if early_s <= 0:
                 self._draw_current()
@@ -73,11 +73,13 @@ class Progress:
         if self._quiet:
             return
         if not self._live:
-            found = one_line(_found(record), 600)
-            self._print(f"{self._count()}  {_name(case, trial)}: {found}")
+            found = one_line(found_text(record), 600)
+            self._print(f"{self._count()}  {trial_text(case, trial)}: {found}")
         elif record.status != "ok":
             self._draw("")
-            self._print(one_line(f"{_name(case, trial)}: {_found(record)}", self._width() - 1))
+            self._print(
+                one_line(f"{trial_text(case, trial)}: {found_text(record)}", self._width() - 1)
+            )
 
     def note(self, text: str) -> None:
         """Tell what a user should know."""
@@ -119,7 +121,8 @@ class Progress:
         self._out.flush()
 
 
-def _name(case: Case, trial: Trial) -> str:
+def trial_text(case: Case, trial: Trial) -> str:
+    """Name a trial by the levels of its case, its seed and its fold."""
     levels = [
         f"{address.rpartition('.')[2]}={_level(level)}"
         for address, level in case.levels.items()
@@ -129,18 +132,19 @@ def _name(case: Case, trial: Trial) -> str:
     return one_line(" ".join([*levels, f"seed {trial.seed}"]) + fold)
 
 
-def _level(level: object) -> str:
-    return level if isinstance(level, str) else text(_plain(level))
-
-
-def _plain(level: object) -> Level:
-    return tuple(_plain(each) for each in level) if isinstance(level, list | tuple) else level  # type: ignore[return-value]  # what JSON holds
-
-
-def _found(record: Record) -> str:
+def found_text(record: Record) -> str:
+    """Say how a trial ended: its status with the reason, or a figure and its time."""
     if record.status != "ok":
         return f"{record.status}" + (f": {record.reason}" if record.reason else "")
     shown = next((name for name in _SHOWN if record.metrics.get(name) is not None), None)
     value = f"ok, {shown} {quantity(record.metrics[shown], '1')}" if shown else "ok"
     wall_s = record.metrics.get("wall_s")
     return value if wall_s is None else f"{value}, {duration(wall_s)}"
+
+
+def _level(level: object) -> str:
+    return level if isinstance(level, str) else text(_plain(level))
+
+
+def _plain(level: object) -> Level:
+    return tuple(_plain(each) for each in level) if isinstance(level, list | tuple) else level  # type: ignore[return-value]  # what JSON holds

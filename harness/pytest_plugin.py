@@ -172,8 +172,12 @@ def _looked_at(request: pytest.FixtureRequest, case: BenchCase) -> BenchCase:
     if skipped is not None:
         pytest.skip(skipped)
     mark = request.node.get_closest_marker("benchmark")
-    if mark is not None and case.rounds.seconds:
-        benchmark = request.getfixturevalue(_FIXTURE)
+    if mark is None:
+        return case
+    benchmark = request.getfixturevalue(_FIXTURE)
+    if not case.rounds.seconds:
+        benchmark.skipped = True  # as pytest-benchmark says where nothing was timed
+    else:
         benchmark.group = benchmark.group or case.stored.plan.suite
         replay(case, benchmark, mark.kwargs["timer"])
     return case

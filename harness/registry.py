@@ -204,13 +204,31 @@ class Registry:
         builder.add(plugin, module)
         return builder.registry()
 
-    def finished(self, record: Record) -> list[str]:
-        """Show a record to every observer.
+    def finished(self, record: Record, folder: Path) -> list[str]:
+        """Show a record, and the folder of its run, to every observer.
 
         Returns:
             What observers raised, or did not leave as it was, a sentence each.
         """
-        return [told for each in self.plugins for told in _observe(each, record)]
+        return [told for each in self.plugins for told in _observe(each, record, folder)]
+
+    def check_sources(self, planned: Mapping[str, str]) -> None:
+        """Refuse code that is not what was planned: records would name the one and show the other.
+
+        Args:
+            planned: By kind and name (`model mlp`), where each definition came from.
+
+        Raises:
+            PluginError: one comes from elsewhere now.
+        """
+        found = {f"{each.kind} {each.name}": each.source for each in self.entries.values()}
+        for name, source in planned.items():
+            now = found.get(name, "it is gone")
+            if now != source:
+                raise PluginError(
+                    f"{name} has changed since the run was planned ({source} -> {now}): what has"
+                    " finished is kept; run it again"
+                )
 
     def notes(self) -> list[str]:
         """Say what changed since older plugins were written, and what any did not leave alone."""
@@ -265,13 +283,13 @@ def registry_of(**modules: ModuleType | object) -> Registry:
     return builder.registry()
 
 
-def _observe(plugin: Plugin, record: Record) -> list[str]:
+def _observe(plugin: Plugin, record: Record, folder: Path) -> list[str]:
     if plugin.manager is None:
         return []
     what, told = f"plugin {plugin.name!r}: bench_trial_finished", list[str]()
     try:
         with watched(told, what):
-            plugin.manager.hook.bench_trial_finished(record=record)
+            plugin.manager.hook.bench_trial_finished(record=record, folder=folder)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # the border to a plugin
         told.append(one_line(f"{what}: {type(error).__name__}: {error}"))
     return told

@@ -69,13 +69,27 @@ def render_cases(
     names = shown_metrics(rows, metrics)
     if style == "csv":
         return cases_csv(plan, rows, names, judged)
-    columns = [
-        *factor_columns(plan, [row.case for row in rows]),
-        *(_metric_column(name, rows, spread=bool(metrics) or name in LEARNING) for name in names),
-        Column(header="status", cells=[status_text(row) for row in rows], wraps=True),
-    ]
+    columns = case_columns(plan, rows, names, spread=bool(metrics))
     below = [*reasons_of_trials(rows), *reasons_of_figures(plan, records, names)]
     return printed(columns, style, width, below)
+
+
+def case_columns(
+    plan: Plan, rows: Sequence[CaseSummary], names: Sequence[str], *, spread: bool = False
+) -> list[Column]:
+    """Make the columns of a table of cases: levels, metrics, status.
+
+    Args:
+        plan: What was planned.
+        rows: The summaries of its cases, or of some of them.
+        names: The metrics, as `shown_metrics` chooses them.
+        spread: Whether every metric shows its spread; else those that tell of learning do.
+    """
+    return [
+        *factor_columns(plan, [row.case for row in rows]),
+        *(_metric_column(name, rows, spread=spread or name in LEARNING) for name in names),
+        Column(header="status", cells=[status_text(row) for row in rows], wraps=True),
+    ]
 
 
 def render_trials(

@@ -26,7 +26,7 @@ from harness.registry import Registry
 
 _WORKER = (
     "import sys; sys.path[:] = {path!r}; "
-    "from harness.alone import main; main({request!r}, {outcome!r}, {plugins!r})"
+    "from harness.alone import main; main({request!r}, {outcome!r}, {plugins!r}, {sources!r})"
 )
 
 
@@ -76,15 +76,18 @@ def open_runner(
     if in_process:
         return InProcess(registry)
     if platform != "linux":
-        return Interpreters(plugins)
+        return Interpreters(plugins, sources)
     return Server(plugins, preload, tell, sources)
 
 
 class Interpreters:
     """A fresh interpreter for every request, one at a time, where the system cannot fork safely."""
 
-    def __init__(self, plugins: Sequence[str]) -> None:
+    def __init__(
+        self, plugins: Sequence[str], sources: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self._plugins = tuple(plugins)
+        self._sources = dict(sources)
         self._waiting: list[Request] = []
 
     def start(self) -> None:
@@ -117,7 +120,11 @@ class Interpreters:
 
     def _run(self, request: Request, asked: Path, answered: Path, output: IO[bytes]) -> Ended:
         code = _WORKER.format(
-            path=list(sys.path), request=str(asked), outcome=str(answered), plugins=self._plugins
+            path=list(sys.path),
+            request=str(asked),
+            outcome=str(answered),
+            plugins=self._plugins,
+            sources=self._sources,
         )
         started = time.monotonic()
         process = subprocess.Popen(

@@ -17,7 +17,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -79,7 +79,7 @@ def main(descriptor: int, parent: int) -> None:
 def _imported(hello: Hello) -> Registry:
     """Import once what every trial needs: `torch._dynamo`, else the first optimizer takes 1.7 s."""
     registry = load(hello.plugins)
-    _check_sources(registry, hello.sources)
+    registry.check_sources(hello.sources)
     importlib.import_module("torch._dynamo")
     for name, owner in hello.preload.items():
         try:
@@ -88,18 +88,6 @@ def _imported(hello: Hello) -> Registry:
             told = one_line(f"{type(error).__name__}: {error}")
             raise BenchError(f"{owner} cannot preload {name!r}: {told}") from error
     return registry
-
-
-def _check_sources(registry: Registry, planned: Mapping[str, str]) -> None:
-    """Refuse code that is not what was planned: records would name the one and show the other."""
-    found = {f"{entry.kind} {entry.name}": entry.source for entry in registry.entries.values()}
-    for name, source in planned.items():
-        now = found.get(name, "it is gone")
-        if now != source:
-            raise BenchError(
-                f"{name} has changed since the run was planned ({source} -> {now}): what has"
-                " finished is kept; run it again"
-            )
 
 
 @dataclass(slots=True)

@@ -259,7 +259,9 @@ def resume_run(
     stored = read_run(folder)
     if not waiting_trials(stored, retry):
         _tidy(folder, command)
-        watcher.note(f"nothing is left to do in {folder}")
+        broken = 0 if retry else len(waiting_trials(stored, retry=True))
+        more = f"; --retry failed tries {broken} broken trials again" if broken else ""
+        watcher.note(f"nothing is left to do in {folder}{more}")
         return
     _check_path(folder, "rename the folder")
     with Journal(folder, command) as journal:

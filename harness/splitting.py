@@ -64,7 +64,7 @@ def cut_fold(data: Data, folds: int, fold: int, task: Task, seed: int) -> Data:
         raise SettingError(f"folds={folds} of {count} samples: a fold needs at least one sample")
     order = _order(count, derive(seed, "folds"))
     targets = data.train.targets
-    if _has_classes(task):
+    if _has_classes(task, targets):
         order = order[torch.argsort(targets.flatten()[order], stable=True)]
     part = torch.arange(count) % folds == fold
     train, kept = (_chosen(data.train, order[places]) for places in (~part, part))
@@ -80,7 +80,7 @@ def _cut(split: Split, share: float, task: Task, seed: int, use: str) -> tuple[S
             f"holding {count} of {len(split)} samples out for {use} leaves none to train on:"
             " give more data"
         )
-    if _has_classes(task):
+    if _has_classes(task, split.targets):
         held = _stratified(split.targets.flatten()[order], count)
     else:
         held = torch.arange(len(split)) < count
@@ -91,8 +91,10 @@ def _order(count: int, seed: int) -> Tensor:
     return torch.randperm(count, generator=torch.Generator().manual_seed(seed))
 
 
-def _has_classes(task: Task) -> bool:
-    return task.kind in ("classification", "binary")
+def _has_classes(task: Task, targets: Tensor) -> bool:
+    """Tell whether a sample's target is one class; that of a sequence may be."""
+    one = targets.ndim == 1 and not targets.is_floating_point()
+    return task.kind in ("classification", "binary") or (task.kind == "sequence" and one)
 
 
 def _chosen(split: Split, places: Tensor) -> Split:

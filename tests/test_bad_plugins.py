@@ -14,6 +14,7 @@ from harness.client import Server
 from harness.errors import PluginError
 from harness.messages import Request
 from harness.registry import load
+from harness.runners import Interpreters
 
 RUDE = '''
 """A plugin that is rude while it is loaded, and whose metrics are."""
@@ -104,6 +105,15 @@ def test_what_a_plugin_does_while_it_is_loaded_is_told_with_its_name(rude: Any) 
     ] * 2
 
 
+def test_the_list_of_plugins_tells_it_too(bench: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "rude.py").write_text(RUDE)
+
+    ended = bench("plugins", "-p", "rude.py")
+
+    assert ended.err.count("note: plugin 'rude', while it was loaded,") == 3
+    assert "a word" not in ended.out
+
+
 NET = '''
 """A plugin that somebody edits."""
 from harness import Model, hookimpl
@@ -129,8 +139,11 @@ def test_a_plugin_that_changes_between_the_plan_and_the_run_is_refused_and_named
     file.write_text(NET.format(outputs="task.outputs"))
     planned = load([str(file)]).find("model", "edited").source
     file.write_text(NET.format(outputs="task.outputs + 1"))
-    request = Request(number=1, settings={}, seed=0, timeout_s=10, data_root=str(tmp_path))
+    request = Request(number=1, settings={}, seed=0, timeout_s=60, data_root=str(tmp_path))
+    alone = Interpreters([str(file)], {"model edited": planned})
+    alone.submit(request)
 
+    outcome = alone.wait().outcome
     with closing(Server([str(file)], sources={"model edited": planned})) as server:
         server.start()
         server.submit(request)
@@ -143,3 +156,5 @@ def test_a_plugin_that_changes_between_the_plan_and_the_run_is_refused_and_named
         r" what has finished is kept; run it again",
         str(caught.value),
     )
+    assert outcome is not None
+    assert (outcome.status, outcome.reason) == ("error", str(caught.value))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 from made import made_case, made_plan, made_record, made_records, made_run
 
 from harness.benchmarked import BenchCase, Clock, failure, why_skipped
-from harness.errors import SuiteError
+from harness.errors import SuiteError, UnknownName
 from harness.record import Record
 from harness.store import StoredRun
 from harness.tables import summaries
@@ -34,8 +33,8 @@ def test_a_bound_that_a_seed_breaks_is_told_with_every_seed() -> None:
         LEARNED.expect("test_accuracy", min=0.9, max=1)
 
     assert str(broken.value) == (
-        "test_accuracy of model.dropout=0.5 should be at least 0.9 and at most 1 on every seed, and"
-        " is not on 1 of 3: seed 0: 0.97, seed 1: 0.88 (!), seed 2: 0.91\n"
+        "test_accuracy is 0.88 on seed 1, not at least 0.9 and at most 1 (model.dropout=0.5)\n"
+        "by seed: 0: 0.97, 1: 0.88, 2: 0.91\n"
         "the run is kept in kept"
     )
 
@@ -43,18 +42,32 @@ def test_a_bound_that_a_seed_breaks_is_told_with_every_seed() -> None:
 def test_a_seed_without_a_figure_is_not_within_bounds() -> None:
     case = case_of(made_records(PLAN, 0, test_accuracy=[0.97, None, 0.91]))
 
-    with pytest.raises(AssertionError, match=re.escape("seed 1: none (!)")):
+    with pytest.raises(AssertionError, match=r"^test_accuracy is no figure on seed 1, not at most"):
         case.expect("test_accuracy", max=1)
 
 
 def test_what_cannot_be_expected_is_refused() -> None:
     with pytest.raises(SuiteError) as unbounded:
         LEARNED.expect("test_accuracy")
-    with pytest.raises(SuiteError) as unknown:
-        LEARNED.expect("beauty", min=1)
+    with pytest.raises(UnknownName) as unknown:
+        LEARNED.expect("test_acuracy", min=1)
 
     assert str(unbounded.value) == "expect 'test_accuracy' to be what? give min=, max= or both"
-    assert str(unknown.value) == "the run has no metric 'beauty': metrics=beauty takes it"
+    assert str(unknown.value).startswith(
+        "unknown metric 'test_acuracy': did you mean 'test_accuracy'? (known: "
+    )
+
+
+def test_a_metric_goes_by_the_name_that_it_has_in_tables() -> None:
+    case = case_of(made_records(PLAN, 0, host_peak_bytes=[5e6, 6e6, 7e6]))
+
+    assert case.mean("memory") == 6e6
+    with pytest.raises(AssertionError, match=r"^memory is 6.68 MiB on seed 2, not at most"):
+        case.expect("memory", max=6.5e6)
+
+
+def test_a_case_is_shown_by_its_name_alone() -> None:
+    assert repr(LEARNED) == "<BenchCase model.dropout=0.5>"
 
 
 def test_figures_are_given_by_seed_and_as_their_mean() -> None:

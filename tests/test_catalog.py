@@ -112,9 +112,7 @@ def test_definitions_are_listed_with_plugin_and_what_they_are() -> None:
 
 def test_a_table_of_definitions_has_a_row_for_each() -> None:
     assert catalog.table(REGISTRY, ["suite"], None) == (
-        "kind   name   what it is  plugin\n"
-        "-----  -----  ----------  ------\n"
-        "suite  sizes  How large?  made"
+        "name   what it is  plugin\n-----  ----------  ------\nsizes  How large?  made"
     )
     assert catalog.table(REGISTRY, ["loss"], None) == "there are none"
 

@@ -242,7 +242,8 @@ def test_a_table_of_a_suite_is_checked_as_it_is_read() -> None:
         ),
         (
             {"expect": [{"metric": "mse", "minimum": 1}]},
-            "expect: object contains unknown field `minimum`",
+            "expect: unknown key 'minimum': did you mean 'min'? (known: better_than, by_epoch,"
+            " epoch, max, metric, min, of, same_as, share, status, where)",
         ),
         (
             {"expect": [{"metric": "mse", "min": 1, "share": 0}]},

@@ -130,3 +130,25 @@ def test_pytest_benchmark_s_own_command_compares_it(
         "bench::init[model.dropout=0]",
         "bench::init[model.dropout=0.5]",
     }
+
+
+def test_the_command_writes_a_run_to_stdout_or_into_a_file_without_torch(
+    bench: Any, smoke: Any, tmp_path: Path
+) -> None:
+    printed = bench("export", smoke.folder)
+    written = bench("export", smoke.folder, "--out", "smoke.json")
+
+    assert (printed.code, printed.torch) == (0, False)
+    assert [each["param"] for each in printed.json["benchmarks"]] == [
+        "model=linear",
+        "model=mlp[hidden=[32]]",
+    ]
+    assert (written.code, written.out) == (0, "")
+    assert json.loads((tmp_path / "smoke.json").read_text()) == printed.json
+
+
+def test_a_place_that_cannot_be_written_is_told_in_a_line(bench: Any, smoke: Any) -> None:
+    ended = bench("export", smoke.folder, "--out", "absent/smoke.json")
+
+    assert ended.code == 2
+    assert ended.err == "bench: absent/smoke.json cannot be written: No such file or directory\n"

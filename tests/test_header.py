@@ -98,8 +98,8 @@ def test_trials_that_ran_while_others_computed_are_counted() -> None:
     found = tuple(made_record(PLAN, 0, seed, foreign_cpus=each) for seed, each in enumerate(busy))
 
     crowd = (
-        "crowded: 2 of 3 trials ran while other processes kept 0.25 processors or more busy,"
-        " speed is noisier (bench doctor)"
+        "crowded: 2 of 3 trials (of 1 more it is not known) ran while other processes kept"
+        " 0.25 processors or more busy, speed is noisier (bench doctor)"
     )
     assert crowd in told(found=found)
     assert crowd not in told(found=found[:1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -34,8 +35,8 @@ def test_every_hook_is_specified_and_documented(hook: Callable[..., Any]) -> Non
 
 
 @pytest.mark.parametrize("name", HOOKS)
-def test_registration_takes_nothing_and_observers_take_a_record(name: str) -> None:
-    wanted = [] if name.startswith("bench_register_") else ["record"]
+def test_registration_takes_nothing_and_observers_take_a_record_and_a_folder(name: str) -> None:
+    wanted = [] if name.startswith("bench_register_") else ["record", "folder"]
 
     assert list(inspect.signature(HOOKS[name]).parameters) == wanted
 
@@ -51,4 +52,4 @@ def test_a_marked_function_implements_the_hook_of_its_name() -> None:
     manager.add_hookspecs(hookspecs)
     manager.register(module)
 
-    assert manager.hook.bench_trial_finished(record=1) == [2]
+    assert manager.hook.bench_trial_finished(record=1, folder=Path()) == [2]

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from made import made_case, made_plan, made_record
 
 from harness.errors import StoreError
-from harness.journal import Journal, encoded, is_record
+from harness.journal import Journal, Tail, encoded, is_held, is_record
 from harness.record import Record
 
 PLAN = made_plan(made_case({"init": "normal"}), seeds=range(9))
@@ -278,3 +278,51 @@ def test_what_utf_8_cannot_hold_is_escaped() -> None:
 @given(st.binary(max_size=200))
 def test_bytes_at_random_are_no_record(line: bytes) -> None:
     assert not is_record(line)
+
+
+def test_a_tail_reads_each_record_once_when_its_line_is_whole(tmp_path: Path) -> None:
+    tail = Tail(tmp_path)
+    assert tail.read() == []
+
+    with (tmp_path / "trials.jsonl").open("ab", buffering=0) as file:
+        file.write(LINES[0] + LINES[1][:40])
+        assert tail.read() == RECORDS[:1]
+        assert tail.read() == []
+        file.write(LINES[1][40:] + b"garbage \xff\n" + LINES[2])
+
+    assert tail.read() == RECORDS[1:3]
+
+
+def test_a_tail_goes_on_where_a_torn_line_was_cut_off(tmp_path: Path) -> None:
+    tail = Tail(tmp_path)
+    (tmp_path / "trials.jsonl").write_bytes(LINES[0] + LINES[1][:40])
+    assert tail.read() == RECORDS[:1]
+
+    with Journal(tmp_path) as journal:
+        journal.append(RECORDS[2])
+
+    assert tail.read() == RECORDS[2:3]
+
+
+def test_a_run_is_held_while_its_journal_is_open(tmp_path: Path) -> None:
+    assert is_held(tmp_path) is False
+    with Journal(tmp_path):
+        assert is_held(tmp_path) is True
+
+    assert is_held(tmp_path) is False
+    with Journal(tmp_path):  # asking took no lock of its own
+        pass
+
+
+def test_where_locks_are_not_kept_nobody_knows_who_holds_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    def unsupported(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    with Journal(tmp_path):
+        monkeypatch.setattr(fcntl, "flock", unsupported)
+
+        assert is_held(tmp_path) is None

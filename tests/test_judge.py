@@ -285,7 +285,8 @@ def test_a_base_that_cannot_be_read_is_refused_whatever_is_allowed(
         ),
         (
             ("--suite", "smoke", "nonsense"),
-            "'nonsense' is no setting: write ADDRESS=VALUE, for example model.dropout=0,0.5",
+            "'nonsense' is no setting: write ADDRESS=VALUE, for example model.dropout=0,0.5;"
+            " a suite is named by --suite",
         ),
         (
             ("--suite", "smoke", "--head-env", "no/python"),

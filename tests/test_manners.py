@@ -129,7 +129,7 @@ def test_an_observer_that_leaves_the_working_directory_and_raises_is_told_of_bot
     record = made_record(made_plan(made_case({"model": "mlp"}), seeds=(0,)), 0, 0)
     registry, here = registry_of(mine=plugin), Path.cwd()
 
-    assert registry.finished(record) == [
+    assert registry.finished(record, Path()) == [
         "plugin 'mine': bench_trial_finished left the working directory for /: it is put back",
         "plugin 'mine': bench_trial_finished: ValueError: no more",
     ]

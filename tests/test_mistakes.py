@@ -39,7 +39,7 @@ HOOKS = (
 )
 RUN_OPTIONS = (
     "(known: --adaptive, --check, --data-root, --file, --format, --in-process, --jobs,"
-    " --keep-weights, --metrics, --plan-seed, --results, --seeds, ... (15 in all))"
+    " --keep-weights, --metrics, --plan-seed, --report, --results, ... (16 in all))"
 )
 
 
@@ -203,7 +203,8 @@ FORMS = {
     on_smoke("epochs=1,"): "epochs: '1,' is no level: a level is wanted where the end stands",
     on_smoke("epochs="): "'epochs=' has no level: write epochs=VALUE or epochs=V1,V2",
     on_smoke("epochs"): (
-        "'epochs' is no setting: write ADDRESS=VALUE, for example model.dropout=0,0.5"
+        "'epochs' is no setting: write ADDRESS=VALUE, for example model.dropout=0,0.5;"
+        " a suite is named by --suite"
     ),
     on_smoke("=3"): "'' is no address: write NAME or NAME.OPTION, for example model.dropout",
 }

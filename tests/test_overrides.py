@@ -83,7 +83,11 @@ def test_commas_inside_of_brackets_separate_no_levels() -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ("epochs", "'epochs' is no setting: write ADDRESS=VALUE, for example model.dropout=0,0.5"),
+        (
+            "epochs",
+            "'epochs' is no setting: write ADDRESS=VALUE, for example model.dropout=0,0.5;"
+            " a suite is named by --suite",
+        ),
         ("epochs=", "'epochs=' has no level: write epochs=VALUE or epochs=V1,V2"),
         (
             "a.b.c=1",
@@ -157,6 +161,25 @@ def test_an_option_replaces_the_one_in_brackets_everywhere() -> None:
     assert found.baseline == {"init": "normal"}
     assert found.expect[0].where == {"init": "normal"}
     assert found.expect[0].better_than == found.expect[0].same_as == {"init": "normal"}
+
+
+def test_what_is_included_takes_each_level_of_a_setting_that_is_made_a_factor() -> None:
+    suite = Suite(
+        "s",
+        base={"model": "mlp", "optimizer": "sgd[lr=0.1]"},
+        factors={"model.hidden": [[8], [16]]},
+        include=[{"model.hidden": [32], "model.dropout": 0.5}],
+    )
+
+    rates = changed("lr=0.2,0.3", suite=suite)
+    dropped = changed("dropout=0,0.1", suite=suite)
+
+    row = {"model.hidden": (32,), "model.dropout": 0.5}
+    assert rates.include == ({**row, "optimizer.lr": 0.2}, {**row, "optimizer.lr": 0.3})
+    assert dropped.include == (
+        {"model.hidden": (32,), "model.dropout": 0},
+        {"model.hidden": (32,), "model.dropout": 0.1},
+    )
 
 
 def test_levels_that_go_together_lose_the_column_that_is_replaced() -> None:

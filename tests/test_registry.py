@@ -612,7 +612,7 @@ def test_observers_see_a_record_and_what_they_raise_is_told() -> None:
         c=plugin(trial_finished=leaves),
     )
 
-    told = registry.finished(RECORD)
+    told = registry.finished(RECORD, Path())
 
     assert seen == [RECORD.key]
     assert told == [
@@ -624,7 +624,7 @@ def test_observers_see_a_record_and_what_they_raise_is_told() -> None:
 def test_broken_plugins_observe_nothing(points: Callable[..., None]) -> None:
     points(broken="absent_module")
 
-    assert load().finished(RECORD) == []
+    assert load().finished(RECORD, Path()) == []
 
 
 def test_a_function_of_a_definition_gets_the_options_that_it_names() -> None:

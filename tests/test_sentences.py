@@ -148,7 +148,8 @@ def test_a_level_that_always_failed_is_told() -> None:
         "2 instead of 1 (lr): no word, failed 5 of 5; no result"
     ]
     assert told(two, learned(two, 0.1, 0.2) + crashed) == [
-        "xavier instead of normal (init), on average: no word, no result in 2 of 4 cells",
+        "xavier instead of normal (init), on average: no word, test_accuracy has no result in 2 of"
+        " 4 cells",
         "tanh instead of relu (activation) at init=normal: test_accuracy better by 10.0 points"
         " [9.7, 10.3], 5 of 5 seeds",
     ]

@@ -92,6 +92,19 @@ def test_folds_differ_by_at_most_one_sample_in_each_class() -> None:
     assert (counts.max(0).values - counts.min(0).values).tolist() == [1, 1, 1]
 
 
+@pytest.mark.parametrize("targets", [[0] * 6 + [1] * 3, [[0, 1]] * 9])
+def test_folds_of_sequences_are_alike_in_classes_where_a_sequence_has_one(targets: Any) -> None:
+    inputs = torch.arange(9.0)[:, None]
+    data = Data(Split((inputs,), torch.tensor(targets)))
+    task = Task("sequence", (4,), 3)
+
+    kept = [cut_fold(data, 3, fold, task, seed=0).validation for fold in range(3)]
+
+    assert [len(each) for each in kept if each] == [3, 3, 3]
+    if data.train.targets.ndim == 1:
+        assert [int(each.targets.sum()) for each in kept if each] == [1, 1, 1]
+
+
 def test_folds_of_a_regression_are_drawn_from_all_samples() -> None:
     data = Data(Split((torch.arange(10.0)[:, None],), torch.arange(10.0)[:, None]))
     kept = [rows(cut_fold(data, 3, fold, REGRESSION, seed=0).validation) for fold in range(3)]

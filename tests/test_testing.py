@@ -40,6 +40,7 @@ from harness.definitions import (
 )
 from harness.errors import PluginError, SuiteError
 from harness.hookspecs import hookimpl
+from harness.registry import Plugin, Registry
 from harness.suite import Suite
 from harness.testing import (
     Broken,
@@ -58,6 +59,7 @@ from harness.testing import (
     check_suite,
     checks,
     data_for,
+    subject,
     tasks,
     trained,
     trial,
@@ -1315,6 +1317,18 @@ def test_a_plugin_that_breaks_the_interface_fails_with_the_reason() -> None:
     assert message == (
         "plugin wrong: registers what it has: plugin 'wrong': model net: build: parameter 'width'"
         " has no annotation: the signature is the schema"
+    )
+
+
+def test_an_installed_plugin_that_is_broken_fails_with_the_reason_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broken = Registry((Plugin(name="wrong", named="bench_wrong", error="see below"),))
+    monkeypatch.setattr(subject, "_installed", lambda: broken)
+    plugin = module("bench_wrong", models=lambda: [Model("net", unannotated)])
+
+    assert failure(check_plugin(plugin), "registers what it has").endswith(
+        "model net: build: parameter 'width' has no annotation: the signature is the schema"
     )
 
 

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.asked import places_of
+from harness.cli.asked import places_of, shared_option
 from harness.cli.group import RUN, bench, shared
-from harness.cli.output import print_json, progress_on_stderr
+from harness.cli.output import MOST, print_json, print_notes, progress_on_stderr
+from harness.errors import BenchError
+from harness.units import one_line
+
+if TYPE_CHECKING:
+    from harness.record import Record
+    from harness.registry import Registry
+    from harness.session import Places
+    from harness.store import StoredRun
 
 
 @bench.command()
@@ -17,31 +26,84 @@ from harness.cli.output import print_json, progress_on_stderr
 @click.option(
     "--format",
     "style",
-    type=click.Choice(("pytest-benchmark",)),
+    type=click.Choice(("pytest-benchmark", "tensorboard")),
     default="pytest-benchmark",
     help="Whose shape.",
 )
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Not to stdout.")
+@click.option(
+    "--out",
+    metavar="FILE|DIR",
+    type=click.Path(path_type=Path),
+    help="Not to stdout; of tensorboard the folder for a folder of the run.",
+)
 @shared
 @click.pass_context
 def export(ctx: click.Context, /, run_name: str | None, **given: Any) -> int:
     """Write a run in the shape of another program, which goes on from there.
 
     bench export init --out init.json && pytest-benchmark compare init.json
-    """
-    from harness import export, runs, store
 
-    folder = runs.find_run(places_of(ctx).results, run_name)
-    document = export.pytest_benchmark_document(store.read_run(folder))
+    bench export init --format tensorboard --out logs && tensorboard --logdir logs
+    """
+    from harness import runs, store
+
+    places = places_of(ctx)
+    if given["style"] == "tensorboard" and given["out"] is None:
+        raise click.UsageError("--format tensorboard writes files: give their folder, --out DIR")
+    stored = store.read_run(runs.find_run(places.results, run_name))
+    print_notes(stored)
+    if given["style"] == "tensorboard":
+        root = shared_option(ctx, "data_root")
+        _export_events(stored, places, given["out"], root)
+    else:
+        _export_rounds(stored, given["out"])
+    return 0
+
+
+def _export_rounds(stored: StoredRun, out: Path | None) -> None:
+    from harness.export import pytest_benchmark_document
+
+    document = pytest_benchmark_document(stored)
     left = len(document["not_measured"])
     if left:
         cases = "1 case has" if left == 1 else f"{left} cases have"
         progress_on_stderr().note(f"{cases} no time, and stand under not_measured")
-    if given["out"] is None:
+    if out is None:
         print_json(document)
     else:
-        _write(given["out"], document)
-    return 0
+        _write(out, document)
+
+
+def _export_events(stored: StoredRun, places: Places, out: Path, root: Path | None) -> None:
+    """Write the events of every trial, and the graph of every case into its first trial's."""
+    from harness import session
+    from harness.journal import cannot
+    from harness.loading import import_named
+
+    registry = session.load_all(places).registry
+    plugin = import_named("bench_tensorboard", Path())
+    written: dict[str, tuple[Record, Path]] = {}
+    try:
+        for record in stored.records:
+            folder = plugin.write(record, out / stored.folder.name)
+            written.setdefault(plugin.case_name(record), (record, folder))
+    except OSError as error:
+        raise cannot(out, "hold events", error) from None
+    data_root = root or session.data_root_of(stored.run)
+    for record, folder in written.values():
+        _write_graph(registry, record, folder, data_root)
+    trials = f"{len(stored.records)} trials" if len(stored.records) != 1 else "1 trial"
+    click.echo(f"{trials} in {one_line(str(out / stored.folder.name), MOST)}")
+
+
+def _write_graph(registry: Registry, record: Record, folder: Path, data_root: Path) -> None:
+    if record.settings.get("model") is None:
+        return
+    try:
+        graph = importlib.import_module("harness.graph")
+        graph.write_graph(registry, record, folder, data_root)
+    except BenchError as error:
+        progress_on_stderr().note(f"{folder.parent.name} has no graph: {error}")
 
 
 def _write(path: Path, document: object) -> None:

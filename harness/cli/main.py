@@ -10,13 +10,12 @@ from typing import cast
 
 import click
 
-from harness.cli import data, export, judge, machine, names, new, predict, read, train  # noqa: F401  # they add commands
+from harness.cli import data, export, judge, machine, names, new, picture, predict, read, train  # noqa: F401  # they add commands
 from harness.cli.group import bench
-from harness.cli.output import MOST
+from harness.cli.output import INTERRUPTED, MOST
 from harness.console import bear_everything, lost
 from harness.errors import BenchError, what_would_work
 
-INTERRUPTED = 130
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 _IMPATIENCE_S = 5.0
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
 
 from harness.cli.asked import places_of
 from harness.cli.group import FILE, TEXT_OR_JSON, bench, shared
-from harness.cli.output import print_json, print_text, terminal_width
+from harness.cli.output import MOST, print_json, print_text, terminal_width
 
 
 @bench.command()
@@ -18,12 +19,15 @@ from harness.cli.output import print_json, print_text, terminal_width
 def plugins(ctx: click.Context, /, **given: Any) -> int:
     """List the plugins, loaded or broken, with package and version."""
     from harness import catalog, session
+    from harness.units import one_line
 
     registry = session.load_all(places_of(ctx)).registry
     if given["style"] == "json":
         print_json({"schema": 1, "plugins": catalog.plugin_rows(registry)})
     else:
         print_text(catalog.plugin_table(registry, terminal_width()))
+        for note in registry.notes():
+            print(f"note: {one_line(note, MOST)}", file=sys.stderr)  # noqa: T201  # its voice
     return 0
 
 

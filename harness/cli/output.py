@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TextIO, cast
 
 import click
 
@@ -13,10 +13,15 @@ from harness import console
 from harness.cli.asked import columns_of
 
 if TYPE_CHECKING:
+    from harness.board import Board
     from harness.layout import Style
+    from harness.live import Live
     from harness.progress import Progress
     from harness.store import StoredRun
     from harness.tables import CaseSummary
+
+INTERRUPTED = 130
+"""The exit code of a command that was interrupted."""
 
 MOST = 1000
 """Characters of a line that is told; a foreign text is cut there."""
@@ -68,6 +73,16 @@ def progress_on_stderr() -> Progress:
     from harness.progress import Progress
 
     return Progress(sys.stderr, _width_of_stderr)
+
+
+def live_on(stream: TextIO, board: Board) -> Progress | Live:
+    """Tell of a run while it goes: as a table on a terminal, in lines elsewhere."""
+    from harness.live import Live
+    from harness.progress import Progress
+
+    if not console.redraws(stream):
+        return Progress(stream, lambda: console.columns(stream) or 80)
+    return Live(stream, lambda: (console.columns(stream) or 80, console.lines(stream)), board)
 
 
 def print_notes(stored: StoredRun) -> None:

@@ -11,6 +11,9 @@ import click
 from harness.cli.asked import columns_of, places_of
 from harness.cli.group import FORMAT, METRICS, RUN, bench, shared
 from harness.cli.output import (
+    INTERRUPTED,
+    MOST,
+    live_on,
     print_json,
     print_notes,
     print_text,
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 @click.option("--trials", is_flag=True, help="A row a trial.")
 @click.option("--effects", is_flag=True, help="Main effects and interactions of the factors.")
 @click.option("--pivot", metavar="FACTOR", help="The levels of a factor side by side.")
+@click.option("--follow", is_flag=True, help="Tell of a run that goes on, until it ends.")
 @shared
 @click.pass_context
 def show(ctx: click.Context, /, **given: Any) -> int:
@@ -39,6 +43,8 @@ def show(ctx: click.Context, /, **given: Any) -> int:
 
     _check_one(given)
     stored = store.read_run(runs.find_run(places_of(ctx).results, given["run_name"]))
+    if given["follow"]:
+        return _follow(stored, given)
     print_notes(stored)
     if given["style"] == "json":
         _show_json(stored, given)
@@ -47,8 +53,39 @@ def show(ctx: click.Context, /, **given: Any) -> int:
     return 0
 
 
+def _follow(stored: StoredRun, given: Mapping[str, Any]) -> int:
+    """Tell of a run until it ends, print its table, and end as it did."""
+    from harness import session, store
+    from harness.board import Board
+    from harness.follow import follow
+    from harness.units import one_line
+
+    board = Board(stored.run.plan, stored.records, stored.run.meanings)
+    watcher = live_on(sys.stdout, board)
+    try:
+        follow(stored, board, watcher)
+    except KeyboardInterrupt:
+        watcher.close()
+        click.echo("followed no longer: the run goes on without", err=True)
+        return INTERRUPTED
+    finally:
+        watcher.close()
+    code = show_ended(stored.folder, given["style"], given["metrics"])
+    waiting = len(session.waiting_trials(store.read_run(stored.folder)))
+    if not waiting:
+        return code
+    trials = "1 trial has" if waiting == 1 else f"{waiting:,} trials have"
+    name = one_line(str(stored.folder), MOST)
+    click.echo(f"nobody works on it, and {trials} not run: bench resume {name} goes on", err=True)
+    return code or 3
+
+
 def _check_one(given: Mapping[str, Any]) -> None:
     """Refuse what cannot be shown together."""
+    tables = [f"--{name}" for name in ("trials", "effects", "pivot") if given[name]]
+    if given["follow"] and (tables or given["style"] != "table"):
+        other = tables[0] if tables else f"--format {given['style']}"
+        raise click.UsageError(f"--follow shows the table of cases: give it without {other}")
     asked = [f"--{name}" for name in ("trials", "effects", "pivot") if given[name]]
     if len(asked) > 1:
         raise click.UsageError(f"{' and '.join(asked)} are tables of their own: give one of them")

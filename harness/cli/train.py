@@ -17,17 +17,20 @@ from harness.cli.asked import (
 )
 from harness.cli.group import FORMAT, METRICS, RUN, TEXT_OR_JSON, bench, shared
 from harness.cli.output import (
+    live_on,
     print_json,
     print_text,
     progress_on_stderr,
     show_ended,
     terminal_width,
 )
+from harness.cli.picture import tell_page, write_page
 
 
 @bench.command()
 @asks_for_a_plan
 @click.option("--keep-weights", is_flag=True, help="Keep the weights of every trial.")
+@click.option("--report", is_flag=True, help="Write a page with pictures (bench report).")
 @FORMAT
 @shared
 @click.pass_context
@@ -36,11 +39,17 @@ def run(ctx: click.Context, /, **given: Any) -> int:
 
     bench run --suite init --seeds 3 dataset=breast_cancer epochs=5,20
     """
-    from harness import calibrate, session
+    from harness import calibrate, session, store
+    from harness.board import Board
+    from harness.report.draw import check_drawing
 
-    places, progress = places_of(ctx, given["file"]), progress_on_stderr()
+    if given["report"]:
+        check_drawing()
+    places = places_of(ctx, given["file"])
     loaded, plan = planned(places, given)
     check_columns(plan, columns_of(given["metrics"]))
+    board = Board(plan, meanings=session.meanings(loaded.registry, plan))
+    progress = progress_on_stderr() if given["in_process"] else live_on(sys.stderr, board)
     manner = session.Manner(
         jobs=given["jobs"],
         in_process=given["in_process"],
@@ -49,13 +58,18 @@ def run(ctx: click.Context, /, **given: Any) -> int:
         check=given["check"],
         command=sys.argv[1:],
     )
-    for note in (*plan.notes, *calibrate.advice(places.results)):
+    unchecked = ["--check has nothing to check: the suite expects nothing"]
+    notes = unchecked if given["check"] and not plan.expectations else []
+    for note in (*plan.notes, *notes, *calibrate.advice(places.results)):
         progress.note(note)
     try:
         folder = session.run_plan(plan, loaded, places, manner, progress)
     finally:
         progress.close()
-    return show_ended(folder, given["style"], given["metrics"])
+    code = show_ended(folder, given["style"], given["metrics"])
+    if given["report"]:
+        tell_page(write_page([store.read_run(folder)]), err=given["style"] != "table")
+    return code
 
 
 @bench.command("plan")
@@ -90,11 +104,13 @@ def plan_command(ctx: click.Context, /, **given: Any) -> int:
 def resume(ctx: click.Context, /, **given: Any) -> int:
     """Go on with an unfinished run; a finished one trains nothing and prints its table."""
     from harness import runs, session, store
+    from harness.board import Board
 
     places = places_of(ctx)
     folder = runs.find_run(places.results, given["run_name"])
-    check_columns(store.read_run(folder).run.plan, columns_of(given["metrics"]))
-    progress = progress_on_stderr()
+    stored = store.read_run(folder)
+    check_columns(stored.run.plan, columns_of(given["metrics"]))
+    progress = live_on(sys.stderr, Board(stored.run.plan, stored.records, stored.run.meanings))
     try:
         session.resume_run(
             folder,

@@ -6,7 +6,7 @@ import functools
 import importlib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType, ModuleType
 from typing import Any
 
@@ -138,7 +138,8 @@ def _registry(plugins: tuple[ModuleType, ...]) -> Registry:
             name = name_of(module)
             version = getattr(module, "__version__", None)
             plugin = Plugin(name=name, named=module.__name__, version=version)
-            registry = registry.with_plugin(plugin, module)
+            sound = tuple(each for each in registry.plugins if each.error is None)
+            registry = replace(registry, plugins=sound).with_plugin(plugin, module)
     return registry
 
 
