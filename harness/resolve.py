@@ -28,6 +28,7 @@ from harness.settings import (
     text,
 )
 from harness.target import usual_metric
+from harness.units import one_line
 from harness.ways import loading_text, why_unpinnable
 
 MAY_BE_NONE = ("model", "dataset", "optimizer", "loss")
@@ -327,6 +328,8 @@ def _names_in(setting: Any) -> list[str]:
     """List the definitions that a setting names: one, or one a row where it is globs."""
     if setting is None or setting == AS_BUILT:
         return []
+    if not isinstance(setting, str):  # a run of somebody else may hold anything
+        raise SettingError(f"{one_line(repr(setting))} names no definition")
     level = parse_level(setting)
     splits = (
         [split_name(each) for _, each in level.rows]

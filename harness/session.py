@@ -260,7 +260,8 @@ def resume_run(
     if not waiting_trials(stored, retry):
         _tidy(folder, command)
         broken = 0 if retry else len(waiting_trials(stored, retry=True))
-        more = f"; --retry failed tries {broken} broken trials again" if broken else ""
+        trials = "trial" if broken == 1 else "trials"
+        more = f"; --retry failed tries {broken} broken {trials} again" if broken else ""
         watcher.note(f"nothing is left to do in {folder}{more}")
         return
     _check_path(folder, "rename the folder")

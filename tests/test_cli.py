@@ -581,8 +581,9 @@ def test_every_attempt_is_kept_and_the_last_one_counts(
         ("fickle", 3, "ok"),
         ("linear", 1, "ok"),
     ]
-    note = f"note: nothing is left to do in {run.folder.relative_to(run.cwd)}\n"
-    assert (plain.err, idle.err) == (note, note)
+    note = f"note: nothing is left to do in {run.folder.relative_to(run.cwd)}"
+    broken = "; --retry failed tries 1 broken trial again"
+    assert (plain.err, idle.err) == (f"{note}{broken}\n", f"{note}\n")
     assert idle.out == mended.out
     assert (run.folder / "trials.jsonl").read_bytes() == whole
     shown = bench("show", "--trials", "--format", "json", cwd=run.cwd).json["trials"]

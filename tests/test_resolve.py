@@ -554,3 +554,12 @@ def test_pinned_memory_is_refused_where_the_device_is_no_cuda_device() -> None:
     assert resolved(loading="loader[pinned=true]").refused == (
         "loading=loader[pinned=true]: memory is pinned for copies to a CUDA device, and device=cpu"
     )
+
+
+@pytest.mark.parametrize("odd", [[], {"": None}, True, 3])
+def test_what_names_no_definition_in_a_stored_case_is_refused(odd: Any) -> None:
+    given = {"model": "mlp", "optimizer": "sgd"}
+    settings = {**Resolver(REGISTRY).resolve(given, {}).settings, "model.activation": odd}
+
+    with pytest.raises(SettingError, match=r"names no definition$"):
+        definitions_of(REGISTRY, settings)

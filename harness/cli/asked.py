@@ -110,7 +110,7 @@ def check_columns(plan: Plan, wanted: Sequence[str]) -> None:
 
     if any(case.settings.get("procedure") != "train" for case in plan.cases):
         return
-    taken = [metric for case in plan.cases for metric in case.settings["metrics"]]
+    taken = [metric for case in plan.cases for metric in case.settings.get("metrics", ())]
     known = [MEMORY, *MEANINGS, *(metric.partition("[")[0] for metric in taken)]
     folded = {same_name(each) for each in known}
     for each in wanted:
