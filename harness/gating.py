@@ -16,6 +16,7 @@ from harness.against import Against, compared
 from harness.compare import Comparison, present
 from harness.decision import Decision, Failure, Form, Gated
 from harness.gate import Stage, detectable_loss, is_slower, stage
+from harness.metrics import SPEED
 from harness.record import FAILED
 from harness.tables import CaseSummary
 
@@ -98,11 +99,22 @@ def _in_order(
 
 
 def _metrics_of(found: Against, case: int) -> Iterator[str]:
-    """Choose what is gated of a case: how well it learns, how fast, and how much memory."""
-    yield from [name for name in LEARNING if _is_known(found, case, name)][:1]
-    yield from _throughput_of(found, case)
+    """Choose what is gated of a case: how well it learns, how fast, how much memory it takes.
+
+    And what a suite gives a margin to: a metric of a plugin, say. Times are not among them: only
+    throughput is measured in turns.
+    """
     on_host = found.head.rows[case].case.settings.get("device", "cpu") == "cpu"
-    yield "host_peak_bytes" if on_host else "device_peak_bytes"
+    usual = [
+        *[name for name in LEARNING if _is_known(found, case, name)][:1],
+        *_throughput_of(found, case),
+        "host_peak_bytes" if on_host else "device_peak_bytes",
+    ]
+    yield from usual
+    margins = {**found.base.plan.margins, **found.head.plan.margins}
+    for name in sorted(margins.keys() - {*usual, *SPEED}):
+        if _is_known(found, case, name):
+            yield name
 
 
 def _throughput_of(found: Against, case: int) -> list[str]:

@@ -55,6 +55,18 @@ def test_a_hungrier_head_is_a_regression() -> None:
     assert stored({"host_peak_bytes": LARGE}, {"host_peak_bytes": LARGER}).regressions == 1
 
 
+def test_a_metric_that_the_suite_gives_a_margin_to_is_gated_too_but_no_time() -> None:
+    base = {"test_accuracy": GOOD, "parameters": [100.0] * 5, "wall_s": [1.0, 1.1, 1.2, 1.0, 1.1]}
+    head = {**base, "parameters": [120.0] * 5, "wall_s": [9.0, 9.1, 9.2, 9.0, 9.1]}
+
+    found = stored(base, head, margins={"parameters": 0.1, "wall_s": 0.1})
+    unasked = stored(base, head)
+
+    assert [each.comparison.metric for each in found.gated] == ["test_accuracy", "parameters"]
+    assert [each.regression for each in found.gated] == [False, True]
+    assert [each.comparison.metric for each in unasked.gated] == ["test_accuracy"]
+
+
 def test_equal_figures_and_better_ones_are_none() -> None:
     metrics = {"test_accuracy": GOOD, "host_peak_bytes": LARGE}
 
