@@ -31,7 +31,7 @@ BAD = {
     "takes": ("oom-host", r"; memory_limit is 400 MiB: memory_limit=BYTES sets another$"),
     "is_killed": (
         "error",
-        r"^RuntimeError: DataLoader worker \(pid\S*( \d+)?\) "
+        r"^RuntimeError: DataLoader worker \(pid\S*( \d+(, \d+)*)?\) "  # one of them, or all
         r"(exited unexpectedly|is killed by signal: Killed\.)",
     ),
 }
