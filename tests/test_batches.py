@@ -13,9 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import torch
+from living import lives
 from torch import Tensor, nn
 
 from harness.batches import batches_of
@@ -197,7 +197,7 @@ def test_workers_have_one_thread_and_leave_nothing_behind(loaded: Any) -> None:
     pids, left = map(int, loaded.noted("pids")), loaded.noted("shm")
 
     assert set(loaded.noted("threads")) == {"1"}
-    assert not [each for each in pids if psutil.pid_exists(each)]
+    assert not [each for each in pids if lives(each)]
     assert left
     assert not [each for each in left if Path(each).exists()]
     assert loaded.ended.left() == []

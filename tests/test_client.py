@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
+from living import lives
 
 from harness.client import Server, ServerGone
 from harness.errors import PluginError
@@ -178,7 +179,7 @@ def test_a_server_that_is_killed_while_it_imports_is_started_again_and_hears_wha
     )
     assert impatient.notes == [told, told]
     assert len(impatient.killed) == 2
-    assert not any(map(psutil.pid_exists, impatient.killed))
+    assert not any(map(lives, impatient.killed))
 
 
 def test_a_server_that_is_always_killed_while_it_imports_is_given_up(
@@ -251,9 +252,9 @@ def test_a_server_outlives_no_parent_that_is_killed_while_it_ends_it(
 
     pid = int(ended.stdout)
     try:
-        assert patiently(lambda: not psutil.pid_exists(pid), 2.0)
+        assert patiently(lambda: not lives(pid), 2.0)
     finally:
-        if psutil.pid_exists(pid):
+        if lives(pid):
             psutil.Process(pid).kill()
 
 

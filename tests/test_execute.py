@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
+from living import lives
 
 from harness import execute
 from harness.journal import Journal
@@ -141,7 +141,7 @@ def test_nothing_is_left_running_of_what_trials_started(misbehaved: Any) -> None
     pids = [int(each) for each in misbehaved.noted("pids")]
 
     assert len(pids) >= 2
-    assert [each for each in pids if psutil.pid_exists(each)] == []
+    assert [each for each in pids if lives(each)] == []
     assert misbehaved.ended.left() == []
 
 

@@ -20,8 +20,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
+from living import lives
 
 from harness.client import Server
 from harness.machine import absence
@@ -248,7 +248,7 @@ def test_nothing_is_left_of_what_they_started(bad: Any) -> None:
     pids = [int(each) for each in bad.noted("pids")]
 
     assert len(pids) >= 3 + 2 + 4 + 1 + 2
-    assert [each for each in pids if psutil.pid_exists(each)] == []
+    assert [each for each in pids if lives(each)] == []
     assert bad.ended.left() == []
 
 
@@ -511,7 +511,7 @@ def test_a_command_that_is_killed_while_a_trial_hangs_in_native_code_leaves_noth
     ended = started.end()
 
     assert ended.left(within_s=2.0) == []
-    assert not any(psutil.pid_exists(int(each)) for each in lines(tmp_path / "hanging"))
+    assert not any(lives(int(each)) for each in lines(tmp_path / "hanging"))
 
 
 def test_a_loader_that_is_killed_loads_again_at_once_and_no_trial_is_lost(
@@ -621,14 +621,6 @@ class Sweeps:
 
 def living(cwd: Path) -> list[int]:
     return [int(each) for each in lines(cwd / "pids") if lives(int(each))]
-
-
-def lives(pid: int) -> bool:
-    """Tell whether a process runs; one that nobody has waited for yet does not."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 @pytest.mark.parametrize(

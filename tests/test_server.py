@@ -13,6 +13,7 @@ from typing import IO
 import msgspec
 import psutil
 import pytest
+from living import lives
 
 from harness.messages import Begun, Ended, Hello, Ready, Refused, Request, line
 from harness.overrides import parse_override
@@ -90,7 +91,7 @@ def test_a_server_kills_all_it_has_started_when_its_socket_closes(
     left = [int(each) for each in (tmp_path / "pids").read_text().split()]
     # killed by then, and reaped by whoever adopted them a moment later
     assert patiently(lambda: not any(each.is_running() for each in descendants), 2.0)
-    assert patiently(lambda: not any(psutil.pid_exists(each) for each in left), 2.0)
+    assert patiently(lambda: not any(lives(each) for each in left), 2.0)
 
 
 AT_EXIT = """

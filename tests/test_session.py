@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
+from living import lives
 
 SWEEP = ("model=slow", "dataset=few", "optimizer=sgd", "lr=0.1,0.2", "epochs=2", "--seeds", "3")
 CHILDREN = {"BENCH_TESTS_CHILD": "yes"}
@@ -36,7 +37,7 @@ def curves(records: list[dict[str, Any]]) -> dict[str, Any]:
 def living(cwd: Path) -> list[int]:
     path = cwd / "pids"
     pids = [int(each) for each in path.read_text().split()] if path.exists() else []
-    return [each for each in pids if psutil.pid_exists(each)]
+    return [each for each in pids if lives(each)]
 
 
 @pytest.fixture
@@ -210,7 +211,7 @@ def test_a_server_that_is_killed_takes_its_trials_with_it_and_the_run_goes_on(
     orphans, before = living(tmp_path), len(reading(folder))
     server.kill()
     assert patiently(lambda: len(reading(folder)) >= before + 2)
-    left = [each for each in orphans if psutil.pid_exists(each)]
+    left = [each for each in orphans if lives(each)]
     ended = started.end()
 
     statuses = [each["status"] for each in reading(folder)]
