@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from harness.planned import Plan
     from harness.record import Record
+    from harness.session import Loaded, Places
     from harness.store import StoredRun
     from harness.suite import Suite
 
@@ -52,16 +54,12 @@ def run(
     import sys
 
     from harness import session
-    from harness.overrides import parse_override
     from harness.progress import Progress
     from harness.store import read_run
 
-    given: dict[str, Any] = {"results": results, "data_root": data_root}
-    chosen = {name: Path(each) for name, each in given.items() if each is not None}
-    places = session.Places(plugins=tuple(plugins), **chosen)
-    loaded = session.load_all(places)
-    overrides = [parse_override(each) for each in settings]
-    plan = session.plan_asked(session.Asked(suite=suite, overrides=overrides, seeds=seeds), loaded)
+    places, loaded, plan = planned(
+        suite, settings, seeds=seeds, results=results, data_root=data_root, plugins=plugins
+    )
     progress = Progress(sys.stderr, lambda: 80, quiet=quiet)
     manner = session.Manner(
         jobs=jobs,
@@ -74,6 +72,28 @@ def run(
     finally:
         progress.close()
     return Run(read_run(folder))
+
+
+def planned(
+    suite: str | Suite | None,
+    settings: Sequence[str],
+    *,
+    seeds: int | str | Sequence[int] | None = None,
+    results: str | Path | None = None,
+    data_root: str | Path | None = None,
+    plugins: Sequence[str] = (),
+) -> tuple[Places, Loaded, Plan]:
+    """Plan what `run` would run, and run nothing. Args and errors are those of `run`."""
+    from harness import session
+    from harness.overrides import parse_override
+
+    given: dict[str, Any] = {"results": results, "data_root": data_root}
+    chosen = {name: Path(each) for name, each in given.items() if each is not None}
+    places = session.Places(plugins=tuple(plugins), **chosen)
+    loaded = session.load_all(places)
+    overrides = [parse_override(each) for each in settings]
+    asked = session.Asked(suite=suite, overrides=overrides, seeds=seeds)
+    return places, loaded, session.plan_asked(asked, loaded)
 
 
 def load(run: str | Path | None = None, *, results: str | Path | None = None) -> Run:

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.columns import picked, resolved
+from harness import api
+from harness.columns import level_text, picked, resolved
 from harness.errors import SuiteError
+from harness.planned import Case
 from harness.record import FAILED, Record
 from harness.rounds import Rounds, case_name, extra_info, rounds_of
 from harness.store import StoredRun, last_attempts, read_run
@@ -151,9 +153,13 @@ def plan_of(asked: Asked) -> list[str]:
     Raises:
         BenchError: a name is unknown, or a value does not fit.
     """
-    from harness import session
-
-    plan = session.plan_asked(_asked(asked), session.load_all(_places(asked, None)))
+    _, _, plan = api.planned(
+        asked.suite,
+        asked.settings,
+        seeds=asked.seeds,
+        data_root=asked.data_root,
+        plugins=asked.plugins,
+    )
     names = [
         "-".join(f"{address}={level}" for address, level in _given(each)) for each in plan.cases
     ]
@@ -166,8 +172,6 @@ def cases_of(asked: Asked, results: Path) -> list[BenchCase]:
     Raises:
         BenchError: as `harness.run` does.
     """
-    from harness import api
-
     run = api.run(
         asked.suite,
         *asked.settings,
@@ -237,27 +241,9 @@ def _within(value: float | None, low: float | None, high: float | None) -> bool:
     return value is not None and (low is None or value >= low) and (high is None or value <= high)
 
 
-def _given(case: Any) -> list[tuple[str, str]]:
-    from harness.columns import level_text
-
+def _given(case: Case) -> list[tuple[str, str]]:
     return [
         (address.rpartition(".")[2], level_text(level))
         for address, level in case.levels.items()
         if level is not None
     ]
-
-
-def _asked(asked: Asked) -> Any:
-    from harness.overrides import parse_override
-    from harness.session import Asked as Wanted
-
-    overrides = [parse_override(each) for each in asked.settings]
-    return Wanted(suite=asked.suite, overrides=overrides, seeds=asked.seeds)
-
-
-def _places(asked: Asked, results: Path | None) -> Any:
-    from harness.session import Places
-
-    given = {"results": results, "data_root": asked.data_root}
-    chosen = {name: Path(each) for name, each in given.items() if each is not None}
-    return Places(plugins=tuple(asked.plugins), **chosen)

@@ -184,8 +184,10 @@ def side_of(row: CaseSummary, name: str, collapsed: int = 0) -> Side:
 
 
 def present(row: CaseSummary, name: str) -> Mapping[str, float]:
-    """Give the values that there are of a metric, by seed."""
-    metric = row.metrics[name]
+    """Give the values that there are of a metric, by seed: none where it is not in the run."""
+    metric = row.metrics.get(name)
+    if metric is None:
+        return {}
     if metric.n == len(metric.values):
         return cast(Mapping[str, float], metric.values)
     return {seed: value for seed, value in metric.values.items() if value is not None}

@@ -57,7 +57,7 @@ def throughput_stages(found: Against, gates: int) -> dict[int, Stage]:
     stages = {}
     for case, (base, head) in enumerate(zip(found.base.rows, found.head.rows, strict=True)):
         for name in _throughput_of(found, case):
-            old, new = _values(base, name), _values(head, name)
+            old, new = present(base, name), present(head, name)
             stages[case] = stage(old, new, gates=gates, margin=found.scope(name).margin)
     return stages
 
@@ -122,11 +122,7 @@ def _throughput_of(found: Against, case: int) -> list[str]:
 
 
 def _is_known(found: Against, case: int, name: str) -> bool:
-    return any(_values(half.rows[case], name) for half in (found.base, found.head))
-
-
-def _values(row: CaseSummary, name: str) -> Mapping[str, float]:
-    return present(row, name) if name in row.metrics else {}
+    return any(present(half.rows[case], name) for half in (found.base, found.head))
 
 
 def _lost(found: Against, comparison: Comparison, family: int) -> Gated:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.columns import MEMORY, assignment_text, resolved
+from harness.compare import present
 from harness.metrics import LEARNING
 from harness.store import StoredRun
 from harness.tables import CaseSummary
@@ -34,9 +35,9 @@ class Rounds:
 def rounds_of(row: CaseSummary) -> Rounds:
     """Take the times of a case: of what most seeds have."""
     found = [
-        Rounds("step", _values(row, "step_p50_s")),
-        Rounds("sample of inference", _inverse(_values(row, "infer_samples_per_s"))),
-        Rounds("trial", _values(row, "wall_s")),
+        Rounds("step", present(row, "step_p50_s")),
+        Rounds("sample of inference", _inverse(present(row, "infer_samples_per_s"))),
+        Rounds("trial", present(row, "wall_s")),
     ]
     return max(found, key=lambda each: len(each.seconds))
 
@@ -47,8 +48,8 @@ def extra_info(stored: StoredRun, row: CaseSummary) -> dict[str, Any]:
     Metrics are means over the seeds; `values` has those of each seed, in SI units and bytes.
     """
     memory = resolved(MEMORY, row.case)
-    learned = [name for name in LEARNING if _values(row, name)]
-    names = [*learned, *(name for name in (*_SHOWN, memory) if _values(row, name))]
+    learned = [name for name in LEARNING if present(row, name)]
+    names = [*learned, *(name for name in (*_SHOWN, memory) if present(row, name))]
     return {
         "suite": stored.plan.suite,
         "run": stored.run.id,
@@ -66,12 +67,6 @@ def extra_info(stored: StoredRun, row: CaseSummary) -> dict[str, Any]:
 def case_name(row: CaseSummary) -> str:
     """Name a case by its levels, addresses in full: `model=mlp model.dropout=0.5`."""
     return assignment_text(row.case.levels, {}) or "one case"
-
-
-def _values(row: CaseSummary, name: str) -> dict[str, float]:
-    found = row.metrics.get(name)
-    values = {} if found is None else found.values
-    return {seed: value for seed, value in values.items() if value is not None}
 
 
 def _inverse(rates: Mapping[str, float]) -> dict[str, float]:
