@@ -6,8 +6,6 @@ import functools
 import hashlib
 import importlib
 import os
-import pickle
-import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +19,7 @@ from torch import Tensor
 from harness.definitions import Data, Split, Task
 from harness.errors import SettingError
 from harness.messages import Function
+from harness.saved import DAMAGED, save
 from harness.units import one_line
 
 _SPLITS = ("train", "validation", "test")
@@ -28,18 +27,6 @@ _USES = ("collate", "transform")
 """The fields of a Split that are functions."""
 
 _FORMAT = 1
-_DAMAGED = (
-    pickle.UnpicklingError,
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
-"""What torch raises for a file that is not as it was written."""
 
 
 def write_data(data: Data, path: Path) -> dict[str, Function]:
@@ -63,11 +50,8 @@ def write_data(data: Data, path: Path) -> dict[str, Function]:
             if (function := getattr(split, use)) is not None:
                 functions[f"{name}.{use}"] = _function(use, function)
     partial = path.with_suffix(".partial")
-    try:
-        with partial.open("wb") as file:
-            torch.save(content, file)
-    except RuntimeError as error:  # torch hides what the disk said behind an assertion of its own
-        raise error.__context__ if isinstance(error.__context__, OSError) else error from None
+    with partial.open("wb") as file:
+        save(content, file)
     os.replace(partial, path)  # noqa: PTH105  # the rename that is atomic
     return functions
 
@@ -92,7 +76,7 @@ def map_data(path: Path, functions: Mapping[str, Function] = MappingProxyType({}
             if name in content
         }
         return check_data(Data(**splits, truth=content["truth"]), str(path))
-    except _DAMAGED as error:
+    except DAMAGED as error:
         told = one_line(f"{type(error).__name__}: {error}")
         raise SettingError(f"{path} is damaged: {told}") from error
 

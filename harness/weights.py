@@ -6,7 +6,6 @@ import hashlib
 import os
 import pickle
 import re
-import struct
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,19 +18,8 @@ from harness.errors import SettingError, StoreError
 from harness.journal import cannot, sync_folder
 from harness.kept import partial
 from harness.record import Weights
+from harness.saved import DAMAGED, save
 from harness.units import one_line
-
-_DAMAGED = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
-"""What torch raises for a file that is none of its own, or is cut short."""
 
 
 class Unkept(StoreError):
@@ -82,10 +70,7 @@ def read_weights(model: nn.Module, path: Path, kept: Weights | None = None) -> N
 def _written(state: Mapping[str, Tensor], path: Path) -> Weights:
     unfinished = partial(path)
     with unfinished.open("w+b") as file:
-        try:
-            torch.save(state, file)
-        except RuntimeError as error:  # torch hides what the disk said behind one of its own
-            raise error.__context__ if isinstance(error.__context__, OSError) else error from None
+        save(state, file)
         file.flush()
         os.fsync(file.fileno())
         size = file.tell()
@@ -122,7 +107,7 @@ def _read(path: Path) -> Mapping[str, Tensor]:
         ) from None
     except OSError as error:
         raise cannot(path, "be read", error) from None
-    except _DAMAGED as error:
+    except DAMAGED as error:
         told = one_line(f"{type(error).__name__}: {error}")
         raise StoreError(f"{path} is damaged, or no file of weights: {told}") from None
     if not isinstance(state, Mapping) or not all(

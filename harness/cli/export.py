@@ -10,7 +10,7 @@ import click
 
 from harness.cli.asked import places_of, shared_option
 from harness.cli.group import RUN, bench, shared
-from harness.cli.output import MOST, print_json, print_notes, progress_on_stderr
+from harness.cli.output import MOST, print_json, print_notes, progress_on_stderr, write_file
 from harness.errors import BenchError
 from harness.units import one_line
 
@@ -61,6 +61,8 @@ def export(ctx: click.Context, /, run_name: str | None, **given: Any) -> int:
 
 
 def _export_rounds(stored: StoredRun, out: Path | None) -> None:
+    import msgspec
+
     from harness.export import pytest_benchmark_document
 
     document = pytest_benchmark_document(stored)
@@ -70,8 +72,9 @@ def _export_rounds(stored: StoredRun, out: Path | None) -> None:
         progress_on_stderr().note(f"{cases} no time, and stand under not_measured")
     if out is None:
         print_json(document)
-    else:
-        _write(out, document)
+        return
+    content = msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+    write_file(out, lambda path: path.write_bytes(content))
 
 
 def _export_events(stored: StoredRun, places: Places, out: Path, root: Path | None) -> None:
@@ -104,14 +107,3 @@ def _write_graph(registry: Registry, record: Record, folder: Path, data_root: Pa
         graph.write_graph(registry, record, folder, data_root)
     except BenchError as error:
         progress_on_stderr().note(f"{folder.parent.name} has no graph: {error}")
-
-
-def _write(path: Path, document: object) -> None:
-    import msgspec
-
-    from harness.journal import cannot
-
-    try:
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
-    except OSError as error:
-        raise cannot(path, "be written", error) from None

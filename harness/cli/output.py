@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
@@ -114,3 +114,17 @@ def terminal_width() -> int | None:
 
 def _width_of_stderr() -> int:
     return console.columns(sys.stderr) or 80
+
+
+def write_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Let something write a file that was asked for.
+
+    Raises:
+        StoreError: the file cannot be written.
+    """
+    from harness.journal import cannot
+
+    try:
+        write(path)
+    except OSError as error:
+        raise cannot(path, "be written", error) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import click
 
 from harness.cli.asked import places_of
 from harness.cli.group import RUN, bench, shared
-from harness.cli.output import MOST, print_notes
+from harness.cli.output import MOST, print_notes, write_file
 
 if TYPE_CHECKING:
     from harness.report.panels import Picture
@@ -82,7 +82,7 @@ def write_page(found: Sequence[StoredRun], out: Path | None = None) -> Path:
 
     page = report_page(found).encode("utf-8", "replace")
     path = out or found[0].folder / PAGE
-    _written(path, lambda to: to.write_bytes(page))
+    write_file(path, lambda to: to.write_bytes(page))
     return path
 
 
@@ -95,16 +95,7 @@ def _draw(picture: Picture, found: Shown, path: Path, suffix: str) -> None:
     from harness.report import draw
 
     figure = draw.picture_figure(picture, found.label)
-    _written(path, lambda to: draw.save(figure, to, suffix))
-
-
-def _written(path: Path, write: Callable[[Path], object]) -> None:
-    from harness.journal import cannot
-
-    try:
-        write(path)
-    except OSError as error:
-        raise cannot(path, "be written", error) from None
+    write_file(path, lambda to: draw.save(figure, to, suffix))
 
 
 def _shown(path: Path) -> str:

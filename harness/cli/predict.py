@@ -12,7 +12,7 @@ import click
 
 from harness.cli.asked import places_of, shared_option
 from harness.cli.group import FILE, TEXT_OR_JSON, bench, shared
-from harness.cli.output import MOST, print_json, print_notes, print_text, terminal_width
+from harness.cli.output import MOST, print_json, print_notes, print_text, terminal_width, write_file
 from harness.errors import BenchError, UnknownName
 
 if TYPE_CHECKING:
@@ -94,16 +94,11 @@ def _tell_changed(registry: Registry, record: Record) -> None:
 
 
 def _write(path: Path, rows: tuple[tuple[str, str], ...]) -> None:
-    from harness.journal import cannot
-
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("sample", "target", "prediction"))
     writer.writerows((place, *row) for place, row in enumerate(rows))
-    try:
-        path.write_text(text.getvalue(), encoding="utf-8")
-    except OSError as error:
-        raise cannot(path, "be written", error) from None
+    write_file(path, lambda to: to.write_text(text.getvalue(), encoding="utf-8"))
 
 
 def _print(stored: StoredRun, record: Record, path: Path, found: Any, given: Any) -> None:
