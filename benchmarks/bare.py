@@ -15,11 +15,20 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from harness.clock import warm_steps
-from harness.definitions import Data, Measure, Metric, Protocol, Split, Task, Trained, Workload
-from harness.evaluation import evaluate
-from harness.seeding import derive
+from harness.measuring.clock import warm_steps
+from harness.plugin.definitions import (
+    Data,
+    Measure,
+    Metric,
+    Protocol,
+    Split,
+    Task,
+    Trained,
+    Workload,
+)
 from harness.training import train
+from harness.training.evaluation import evaluate
+from harness.training.seeding import derive
 
 Make = Callable[[int], Workload]
 """From epochs to a workload."""

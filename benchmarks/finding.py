@@ -21,7 +21,7 @@ from benchmarks.pools import (
 )
 from benchmarks.trying import WRONG, Share, Table, Trial, each_of, families, pairs, slashed
 from benchmarks.wrong import ACCURACY, NS, UNIT, Rng
-from harness.verdicts import MOST_SEEDS, Scope, Verdict, judge
+from harness.numbers.verdicts import MOST_SEEDS, Scope, Verdict, judge
 
 SEEDS = (5, 7, 10, 15, 20, 30, MOST_SEEDS)
 BETTER, WORSE = frozenset({"better"}), frozenset({"worse"})

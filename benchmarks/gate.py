@@ -27,20 +27,20 @@ import msgspec
 from tabulate import tabulate
 
 from benchmarks import planted
-from harness.against import Against, against, compared
-from harness.compare import Comparison
-from harness.decision import Decision
-from harness.environments import INTERLEAVED
+from harness.comparing.against import Against, against, compared
+from harness.comparing.environments import INTERLEAVED
+from harness.comparing.matching import part_of
 from harness.errors import SettingError
-from harness.gate import WINDOW_S
-from harness.gating import decide, throughput_stages
-from harness.interleave import Question, duel, interleave
-from harness.matching import part_of
-from harness.progress import Progress
-from harness.record import Record
-from harness.stand import Stand, interpreter
-from harness.statistics import t_quantile
-from harness.store import StoredRun, read_run
+from harness.gating.decide import decide, throughput_stages
+from harness.gating.decision import Decision
+from harness.gating.interleave import Question, duel, interleave
+from harness.gating.stand import Stand, interpreter
+from harness.judging.compare import Comparison
+from harness.numbers.gate import WINDOW_S
+from harness.numbers.statistics import t_quantile
+from harness.records.record import Record
+from harness.records.store import StoredRun, read_run
+from harness.watching.progress import Progress
 
 LOCK = Path(tempfile.gettempdir()) / "bench-timing.lock"
 ROUNDS = 10

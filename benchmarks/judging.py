@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from benchmarks.strikes import Strike, notes, records
 from harness.errors import BenchError
-from harness.record import BROKEN, RESULTS
-from harness.store import read_run
+from harness.records.record import BROKEN, RESULTS
+from harness.records.store import read_run
 
 Kind = Literal["lost", "doubled", "mislabelled", "left", "ended wrongly"]
 KINDS: tuple[Kind, ...] = ("lost", "doubled", "mislabelled", "left", "ended wrongly")

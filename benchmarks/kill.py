@@ -50,8 +50,8 @@ from benchmarks.strikes import (
     strike,
 )
 from benchmarks.sweeps import Aim, Script, Sweep, drawn_script, started_by, written
-from harness.processes import kill_all
-from harness.store import read_run
+from harness.records.store import read_run
+from harness.system.processes import kill_all
 
 NOBODY = "nobody"
 _GONE_S = 2.0

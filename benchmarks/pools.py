@@ -19,9 +19,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.metrics import MEANINGS
-from harness.statistics import Scale
-from harness.verdicts import Scope
+from harness.numbers.metrics import MEANINGS
+from harness.numbers.statistics import Scale
+from harness.numbers.verdicts import Scope
 
 Array: TypeAlias = NDArray[np.float64]
 Indices: TypeAlias = NDArray[np.intp]

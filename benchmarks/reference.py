@@ -25,7 +25,7 @@ from typing import Any
 
 import click
 
-from harness.machine import environment
+from harness.system.machine import environment
 from harness.units import duration
 
 ROOT = Path(__file__).parents[1]

@@ -22,7 +22,7 @@ import psutil
 
 from benchmarks.sweeps import Aim, Victim
 from benchmarks.trouble import FOLDER, MARK, NOTES
-from harness.processes import kill_all
+from harness.system.processes import kill_all
 
 BENCH = Path(sys.executable).with_name("bench")
 _POLL_S = 0.001
@@ -70,7 +70,8 @@ class Command:
     def server(self) -> int | None:
         """Find the living server."""
         return next(
-            (pid for pid in _children(self.process.pid) if "harness.server" in _command(pid)), None
+            (pid for pid in _children(self.process.pid) if "harness.trial.server" in _command(pid)),
+            None,
         )
 
     def forked(self) -> frozenset[int]:

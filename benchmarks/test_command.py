@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.draft import draft
-from harness.overrides import overridden, parse_override
-from harness.plan import make_plan
-from harness.registry import load
-from harness.suite import Suite
+from harness.planning.overrides import overridden, parse_override
+from harness.planning.plan import make_plan
+from harness.plugin.registry import load
+from harness.suites.draft import draft
+from harness.suites.suite import Suite
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture

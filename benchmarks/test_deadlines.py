@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.client import Server
-from harness.messages import Request
-from harness.overrides import parse_override
+from harness.planning.overrides import parse_override
+from harness.running.client import Server
+from harness.running.messages import Request
 from harness.session import Asked, Places, load_all, plan_asked
 
 if TYPE_CHECKING:

@@ -17,12 +17,12 @@ import pytest
 from torch import Tensor, nn
 
 from benchmarks.bare import digits, make_workload, ratio_of_a_pair
-from harness.clock import warm_steps
-from harness.definitions import Data, Measure, Metric, Protocol, Split, Workload
-from harness.planned import Case, Trial
-from harness.record import Record
+from harness.measuring.clock import warm_steps
+from harness.plugin.definitions import Data, Measure, Metric, Protocol, Split, Workload
+from harness.records.planned import Case, Trial
+from harness.records.record import Record
 from harness.session import Asked, Manner, Places, load_all, plan_asked, run_plan
-from harness.suite import Suite
+from harness.suites.suite import Suite
 from harness.training import infer, train
 
 if TYPE_CHECKING:

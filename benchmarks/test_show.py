@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from harness.metrics import MEANINGS
-from harness.planned import Case, Plan, Trial
-from harness.record import Record, trial_key
-from harness.store import RunFile, create_run
+from harness.numbers.metrics import MEANINGS
+from harness.records.planned import Case, Plan, Trial
+from harness.records.record import Record, trial_key
+from harness.records.store import RunFile, create_run
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture

@@ -18,10 +18,10 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from harness.planned import Case, Trial
-from harness.record import Record
+from harness.records.planned import Case, Trial
+from harness.records.record import Record
 from harness.session import Asked, Manner, Places, load_all, plan_asked, run_plan
-from harness.suite import Suite
+from harness.suites.suite import Suite
 
 if TYPE_CHECKING:
     from pathlib import Path

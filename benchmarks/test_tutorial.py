@@ -28,13 +28,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from harness.definitions import Workload
-from harness.devices import open_device
-from harness.registry import load
-from harness.resolve import Resolver
-from harness.settings import Level, level_of
-from harness.stepping import Loop
-from harness.workload import Parts, build_workload, load_data
+from harness.measuring.devices import open_device
+from harness.planning.resolve import Resolver
+from harness.plugin.definitions import Workload
+from harness.plugin.registry import load
+from harness.suites.settings import Level, level_of
+from harness.training.stepping import Loop
+from harness.trial.workload import Parts, build_workload, load_data
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture

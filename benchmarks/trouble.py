@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from harness import Data, Dataset, Findings, Place, Procedure, Split, Task, Workload, hookimpl
-from harness.record import Record
+from harness.records.record import Record
 
 FOLDER = "BENCH_KILL_FOLDER"
 NOTES = "notes"

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from tabulate import tabulate
 
 from benchmarks.pools import Array
-from harness.verdicts import ALPHA, LOOKS, Pair, Scope, Side, Verdict, collapses, judge
+from harness.numbers.verdicts import ALPHA, LOOKS, Pair, Scope, Side, Verdict, collapses, judge
 
 Family: TypeAlias = tuple[Verdict, ...]
 

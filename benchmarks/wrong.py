@@ -33,7 +33,7 @@ from benchmarks.trying import (
     looked,
     slashed,
 )
-from harness.verdicts import LOOKS, Scope
+from harness.numbers.verdicts import LOOKS, Scope
 
 Rng: TypeAlias = np.random.Generator
 Names: TypeAlias = tuple[str, str]

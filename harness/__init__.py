@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from harness.api import Run, load, run
-from harness.definitions import (
+from harness.errors import BenchError
+from harness.plugin.definitions import (
     Activation,
     ActivationName,
     Batch,
@@ -26,11 +27,10 @@ from harness.definitions import (
     Trained,
     Workload,
 )
-from harness.errors import BenchError
-from harness.hookspecs import hookimpl
-from harness.interface import INTERFACE
-from harness.record import Record
-from harness.suite import Expect, Suite
+from harness.plugin.hookspecs import hookimpl
+from harness.plugin.interface import INTERFACE
+from harness.records.record import Record
+from harness.suites.suite import Expect, Suite
 
 __version__ = "0.1.0"
 

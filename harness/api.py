@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from harness.planned import Plan
-    from harness.record import Record
+    from harness.records.planned import Plan
+    from harness.records.record import Record
+    from harness.records.store import StoredRun
     from harness.session import Loaded, Places
-    from harness.store import StoredRun
-    from harness.suite import Suite
+    from harness.suites.suite import Suite
 
 
 def run(
@@ -54,8 +54,8 @@ def run(
     import sys
 
     from harness import session
-    from harness.progress import Progress
-    from harness.store import read_run
+    from harness.records.store import read_run
+    from harness.watching.progress import Progress
 
     places, loaded, plan = planned(
         suite, settings, seeds=seeds, results=results, data_root=data_root, plugins=plugins
@@ -85,7 +85,7 @@ def planned(
 ) -> tuple[Places, Loaded, Plan]:
     """Plan what `run` would run, and run nothing. Args and errors are those of `run`."""
     from harness import session
-    from harness.overrides import parse_override
+    from harness.planning.overrides import parse_override
 
     given: dict[str, Any] = {"results": results, "data_root": data_root}
     chosen = {name: Path(each) for name, each in given.items() if each is not None}
@@ -113,9 +113,9 @@ def load(run: str | Path | None = None, *, results: str | Path | None = None) ->
     """
     import warnings
 
-    from harness.runs import find_run
+    from harness.records.runs import find_run
+    from harness.records.store import read_run
     from harness.session import Places
-    from harness.store import read_run
 
     places = Places() if results is None else Places(results=Path(results))
     stored = read_run(find_run(places.results, None if run is None else str(run)))
@@ -152,7 +152,7 @@ class Run:
         Raises:
             BenchError: pandas is absent, or the run has no such metric.
         """
-        from harness.frames import cases_frame
+        from harness.showing.frames import cases_frame
 
         return cases_frame(self._stored, metrics)
 
@@ -162,7 +162,7 @@ class Run:
         The last attempt counts; a trial that has not ended is `not run`. Args and errors are those
         of `cases`.
         """
-        from harness.frames import trials_frame
+        from harness.showing.frames import trials_frame
 
         return trials_frame(self._stored, metrics)
 
@@ -172,7 +172,7 @@ class Run:
         Raises:
             BenchError: pandas is absent.
         """
-        from harness.frames import curves_frame
+        from harness.showing.frames import curves_frame
 
         return curves_frame(self._stored)
 
@@ -180,14 +180,14 @@ class Run:
         """Make what `bench show --format json` prints, as plain values."""
         import msgspec
 
-        from harness.document import document
+        from harness.showing.document import document
 
         return dict(msgspec.to_builtins(document(self._stored)))
 
     def table(self) -> str:
         """Make what `bench run` prints."""
-        from harness.page import cases_page
-        from harness.tables import summaries
+        from harness.judging.tables import summaries
+        from harness.showing.page import cases_page
 
         plan, meanings = self._stored.plan, self._stored.run.meanings
         return cases_page(self._stored, summaries(plan, self._stored.records, meanings))
@@ -196,6 +196,6 @@ class Run:
         return self.table()
 
     def _repr_html_(self) -> str:
-        from harness.notebook import html_table
+        from harness.showing.notebook import html_table
 
         return html_table(self._stored)

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from harness import api
-from harness.columns import level_text, picked, resolved
 from harness.errors import SuiteError
-from harness.planned import Case
-from harness.record import FAILED, Record
-from harness.rounds import Rounds, case_name, extra_info, rounds_of
-from harness.store import StoredRun, last_attempts, read_run
-from harness.tables import CaseSummary, MetricSummary, summaries, trials_by_case
+from harness.judging.tables import CaseSummary, MetricSummary, summaries, trials_by_case
+from harness.records.naming import level_text
+from harness.records.planned import Case
+from harness.records.record import FAILED, Record
+from harness.records.store import StoredRun, last_attempts, read_run
+from harness.showing.columns import picked, resolved
+from harness.showing.rounds import Rounds, case_name, extra_info, rounds_of
 from harness.units import one_line, quantity
 
 _MOST_REASONS = 5

@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.calibration import (
+from harness.errors import StoreError, SuiteError
+from harness.judging.tables import CaseSummary, summaries
+from harness.planning.overrides import Override
+from harness.records.calibration import (
     Calibration,
     Proposal,
     Window,
@@ -19,15 +22,12 @@ from harness.calibration import (
     propose,
     window,
 )
-from harness.errors import StoreError, SuiteError
-from harness.layout import Column, printed
-from harness.machine import environment
-from harness.overrides import Override
-from harness.planned import Plan
+from harness.records.planned import Plan
+from harness.records.store import StoredRun
 from harness.session import Asked, Loaded, plan_asked
-from harness.store import StoredRun
-from harness.suite import Suite
-from harness.tables import CaseSummary, summaries
+from harness.showing.layout import Column, printed
+from harness.suites.suite import Suite
+from harness.system.machine import environment
 from harness.units import duration
 
 SUITE = "calibrate"

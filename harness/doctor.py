@@ -16,10 +16,10 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from harness import container
-from harness.contention import BUSY_CPUS, foreign_cpus, read_usage
-from harness.layout import Column, printed
-from harness.machine import absence, cores, free_memory_bytes, memory_bytes, package_version
+from harness.showing.layout import Column, printed
+from harness.system import container
+from harness.system.contention import BUSY_CPUS, foreign_cpus, read_usage
+from harness.system.machine import absence, cores, free_memory_bytes, memory_bytes, package_version
 from harness.units import byte_count, one_line
 
 Level = Literal["fine", "note", "problem"]

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from harness.columns import level_text
 from harness.errors import LevelError, SettingError, StoreError, UnknownName
-from harness.patterns import Patterns
-from harness.planned import Case, Plan, Trial
-from harness.record import Record
-from harness.registry import Registry
-from harness.resolve import Resolver
-from harness.settings import Level, Value, address_of, parse_level
-from harness.shape import missing_address
-from harness.store import StoredRun, last_attempts
+from harness.planning.patterns import Patterns
+from harness.planning.resolve import Resolver
+from harness.plugin.registry import Registry
+from harness.records.naming import level_text
+from harness.records.planned import Case, Plan, Trial
+from harness.records.record import Record
+from harness.records.shape import missing_address
+from harness.records.store import StoredRun, last_attempts
+from harness.suites.settings import Level, Value, address_of, parse_level
 
 _OPENING, _CLOSING = "[{", "]}"
 _MOST_SHOWN = 6

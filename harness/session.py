@@ -14,28 +14,26 @@ from typing import Any
 
 import msgspec
 
-from harness.compare import decided
-from harness.defaults import defaults_of
-from harness.definitions import Metric
-from harness.draft import SuiteFile, draft, read_file, seed_range
 from harness.errors import BenchError, StoreError, SuiteError, UnknownName, what_would_work
-from harness.execute import Conditions, Watcher, execute
-from harness.holdings import absences
-from harness.loads import FOLDER as DATA
-from harness.looks import up_to
-from harness.machine import absence, environment, free_memory_bytes
-from harness.merge import merged
-from harness.metrics import Meaning
-from harness.overrides import SWEEP, Override, overridden
-from harness.plan import make_plan
-from harness.planned import Plan, Trial
-from harness.record import BROKEN
-from harness.registry import Registry, load
-from harness.resolve import definitions_of
-from harness.runs import list_runs
-from harness.shape import missing_address
-from harness.statistics import median_of
-from harness.store import (
+from harness.judging.compare import decided
+from harness.judging.tables import summaries
+from harness.numbers.metrics import Meaning
+from harness.numbers.statistics import median_of
+from harness.numbers.verdicts import LOOKS
+from harness.planning.absence import absences
+from harness.planning.defaults import defaults_of
+from harness.planning.overrides import SWEEP, Override, overridden
+from harness.planning.plan import make_plan
+from harness.planning.resolve import definitions_of
+from harness.plugin.definitions import Metric
+from harness.plugin.registry import Registry, load
+from harness.records.looks import up_to
+from harness.records.merge import merged
+from harness.records.planned import Plan, Trial
+from harness.records.record import BROKEN
+from harness.records.runs import list_runs
+from harness.records.shape import missing_address
+from harness.records.store import (
     Journal,
     RunFile,
     StoredRun,
@@ -43,9 +41,11 @@ from harness.store import (
     last_attempts,
     read_run,
 )
-from harness.suite import Suite
-from harness.tables import summaries
-from harness.verdicts import LOOKS
+from harness.running.execute import Conditions, Watcher, execute
+from harness.running.loads import FOLDER as DATA
+from harness.suites.draft import SuiteFile, draft, read_file, seed_range
+from harness.suites.suite import Suite
+from harness.system.machine import absence, environment, free_memory_bytes
 
 CONFIG = "bench.toml"
 _ADAPTIVE = "adaptive: looks after 5, 10 and 20 seeds, and stops when all is decided"
@@ -79,7 +79,7 @@ class Asked:
     Args:
         suite: A name, a suite, or None for a sweep of one's own.
         overrides: What the command line changes.
-        seeds: In place of the suite's; as `harness.suite.seed_range` reads them.
+        seeds: In place of the suite's; as `harness.suites.suite.seed_range` reads them.
         seed: The plan's own: it shuffles.
         adaptive: Whether to stop after 5, 10 or 20 seeds, when all is decided.
         until: The metrics that decide that; none: the first that tells of learning.
@@ -111,7 +111,7 @@ class Loaded:
 
     Args:
         registry: Where names are looked up.
-        plugins: As `harness.registry.load` takes them.
+        plugins: As `harness.plugin.registry.load` takes them.
         notes: What the user should know.
         data_root: Where plans look for data; None: they do not.
     """

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from harness.memory import trim_heap
+from harness.measuring.memory import trim_heap
 
 
 def in_child(measure: Callable[[], Any]) -> Any:

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.machine import processor
-from harness.metrics import MEANINGS
+from harness.numbers.metrics import MEANINGS
+from harness.system.machine import processor
 
 BEGIN, END = "<!-- held: begin -->\n", "<!-- held: end -->\n"
 HEAD = """| metric | held against | times | may be off by | was off by at most |

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.planned import Case, Expectation, Plan, Trial
-from harness.record import Record, Status, trial_key
-from harness.store import RunFile
+from harness.records.planned import Case, Expectation, Plan, Trial
+from harness.records.record import Record, Status, trial_key
+from harness.records.store import RunFile
 
 
 def made_case(levels: Mapping[str, Any], baseline: int | None = None, **settings: Any) -> Case:

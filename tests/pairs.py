@@ -9,12 +9,12 @@ from typing import Any
 from made import made_case, made_plan, made_record, made_run
 from msgspec.structs import replace
 
-from harness.against import Against, against
-from harness.environments import INTERLEAVED
+from harness.comparing.against import Against, against
+from harness.comparing.environments import INTERLEAVED
 from harness.errors import SettingError
-from harness.planned import Case, Plan
-from harness.record import Record
-from harness.store import StoredRun
+from harness.records.planned import Case, Plan
+from harness.records.record import Record
+from harness.records.store import StoredRun
 
 MIB = 1 << 20
 HERE = {"torch": "2.15.0", "cpu": "x", "host": "a"}

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from harness.client import Server
 from harness.errors import PluginError
-from harness.messages import Request
-from harness.registry import load
-from harness.runners import Interpreters
+from harness.plugin.registry import load
+from harness.running.client import Server
+from harness.running.messages import Request
+from harness.running.runners import Interpreters
 
 RUDE = '''
 """A plugin that is rude while it is loaded, and whose metrics are."""

@@ -9,9 +9,9 @@ from made import made_case, made_plan, made_record, made_records, made_run
 
 from harness.benchmarked import BenchCase, Clock, failure, why_skipped
 from harness.errors import SuiteError, UnknownName
-from harness.record import Record
-from harness.store import StoredRun
-from harness.tables import summaries
+from harness.judging.tables import summaries
+from harness.records.record import Record
+from harness.records.store import StoredRun
 
 PLAN = made_plan(made_case({"model.dropout": 0.5}))
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.calibrate import calibration_table, proposal_text
-from harness.calibration import Calibration, Proposal, Window
+from harness.records.calibration import Calibration, Proposal, Window
 
 SHORT = ("--windows", "0.05,0.1", "--rounds", "2")
 

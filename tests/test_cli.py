@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from harness.metrics import MEANINGS
+from harness.numbers.metrics import MEANINGS
 
 TRAINS_NOT = (
     ("show",),

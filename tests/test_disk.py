@@ -17,10 +17,11 @@ from typing import Any
 import psutil
 import pytest
 
-from harness import execute, session
+from harness import session
 from harness.errors import BenchError
-from harness.journal import Journal
-from harness.overrides import parse_override
+from harness.planning.overrides import parse_override
+from harness.records.journal import Journal
+from harness.running import execute
 
 SWEEP = ("model=two_layers", "dataset=few", "optimizer=sgd", "epochs=1", "lr=0.1,0.2")
 KIB = 1 << 10

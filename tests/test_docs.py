@@ -12,12 +12,12 @@ import pytest
 
 import harness
 import harness.testing
-from harness import hookspecs
-from harness.catalog import description
-from harness.definitions import Definition
-from harness.metrics import MEANINGS, Meaning
-from harness.registry import registry_of
-from harness.resolve import PROTOCOL
+from harness.listing.catalog import description
+from harness.numbers.metrics import MEANINGS, Meaning
+from harness.planning.resolve import PROTOCOL
+from harness.plugin import hookspecs
+from harness.plugin.definitions import Definition
+from harness.plugin.registry import registry_of
 
 ROOT = Path(__file__).parents[1]
 BENCH = Path(sys.executable).with_name("bench")

@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from harness import doctor
-from harness.contention import Usage
 from harness.doctor import Finding
+from harness.system.contention import Usage
 
 
 def governed(root: Path, *names: str) -> Path:

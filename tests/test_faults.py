@@ -23,13 +23,13 @@ from typing import Any
 import pytest
 from living import lives
 
-from harness.client import Server
-from harness.machine import absence
-from harness.messages import Request
-from harness.metrics import MEANINGS
-from harness.overrides import parse_override
-from harness.registry import load
+from harness.numbers.metrics import MEANINGS
+from harness.planning.overrides import parse_override
+from harness.plugin.registry import load
+from harness.running.client import Server
+from harness.running.messages import Request
 from harness.session import Asked, Loaded, plan_asked
+from harness.system.machine import absence
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kills and limits are Linux's")
 

@@ -11,10 +11,10 @@ from pairs import made_pair
 
 from harness.cli.group import bench
 from harness.cli.judge import compare, gate  # they add themselves to the group
-from harness.decision import document as gate_document
-from harness.gate import ALPHA, FEWEST_ROUNDS, ROUNDS, WINDOW_S
-from harness.gating import LEARNING, decide
-from harness.metrics import SPEED_MARGIN
+from harness.gating.decide import LEARNING, decide
+from harness.gating.decision import document as gate_document
+from harness.numbers.gate import ALPHA, FEWEST_ROUNDS, ROUNDS, WINDOW_S
+from harness.numbers.metrics import SPEED_MARGIN
 
 PAGE = (Path(__file__).parents[1] / "docs/gate.md").read_text()
 COMMANDS = {"compare": compare, "gate": gate}

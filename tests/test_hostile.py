@@ -22,23 +22,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made import made_case, made_plan, made_record, made_run
 
-from harness import execute, session
+from harness import session
 from harness.cli import main  # noqa: F401  # it adds the commands
 from harness.cli.group import bench as commands
-from harness.definitions import Data, Split
-from harness.draft import draft, suite_of
 from harness.errors import BenchError, LevelError, SettingError
-from harness.journal import Journal
-from harness.machine import environment
-from harness.messages import Ended, Function, Outcome, Request
-from harness.metrics import Meaning
-from harness.overrides import parse_override
-from harness.plan import make_plan
-from harness.planned import Expectation
-from harness.prepare import fingerprint, map_data, write_data
-from harness.registry import registry_of
-from harness.settings import level_of
-from harness.store import create_run
+from harness.numbers.metrics import Meaning
+from harness.planning.overrides import parse_override
+from harness.planning.plan import make_plan
+from harness.plugin.definitions import Data, Split
+from harness.plugin.registry import registry_of
+from harness.records.journal import Journal
+from harness.records.planned import Expectation
+from harness.records.store import create_run
+from harness.running import execute
+from harness.running.messages import Ended, Function, Outcome, Request
+from harness.suites.draft import draft, suite_of
+from harness.suites.settings import level_of
+from harness.system.machine import environment
+from harness.training.prepare import fingerprint, map_data, write_data
 from harness.units import one_line
 
 SUITES = Path(bench_builtin.__file__).with_name("suites.toml")

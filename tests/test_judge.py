@@ -13,8 +13,8 @@ from made import made_case, made_plan, made_run
 from pairs import HERE, records_of
 from reporting import side_folder, suite_file
 
-from harness.planned import Plan
-from harness.store import Journal, create_run
+from harness.records.planned import Plan
+from harness.records.store import Journal, create_run
 
 GOOD = [0.95, 0.94, 0.96, 0.95, 0.95]
 BAD = [0.85, 0.83, 0.87, 0.86, 0.85]

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from harness.cli.main import bench as group
-from harness.metrics import MEANINGS
-from harness.registry import load
+from harness.numbers.metrics import MEANINGS
+from harness.plugin.registry import load
 
 REGISTRY = load(())
 

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from made import made_case, made_plan, made_record
 
-from harness.journal import Journal
-from harness.registry import load
-from harness.store import read_run
+from harness.plugin.registry import load
+from harness.records.journal import Journal
+from harness.records.store import read_run
 
 ROOT = Path(__file__).parents[1]
 RECORD = made_record(

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from harness.draft import draft
 from harness.errors import BenchError, LevelError
 from harness.pick import case_text, parse_case, picked
-from harness.plan import make_plan
-from harness.planned import Plan
-from harness.record import Record
-from harness.registry import load
-from harness.settings import Named
-from harness.store import RunFile, StoredRun
-from harness.suite import Suite
+from harness.planning.plan import make_plan
+from harness.plugin.registry import load
+from harness.records.planned import Plan
+from harness.records.record import Record
+from harness.records.store import RunFile, StoredRun
+from harness.suites.draft import draft
+from harness.suites.settings import Named
+from harness.suites.suite import Suite
 
 REGISTRY = load()
 

@@ -15,9 +15,10 @@ import pytest
 from made import made_case, made_plan, made_record, made_run
 
 from harness.errors import BenchError, UnknownName
-from harness.metrics import MEANINGS
-from harness.planned import Case, Expectation, Plan
-from harness.record import Record
+from harness.numbers.metrics import MEANINGS
+from harness.records.planned import Case, Expectation, Plan
+from harness.records.record import Record
+from harness.records.store import StoredRun
 from harness.report import draw
 from harness.report.arms import COLOURS, INK, arm_of, together
 from harness.report.changes import differences, factor_effects
@@ -32,7 +33,6 @@ from harness.report.shown import Shown, shortened, shown_of
 from harness.report.splits import memory_parts, memory_split, time_parts, time_split
 from harness.report.strips import in_parts, strips
 from harness.report.svg import inline_svg
-from harness.store import StoredRun
 
 LEVELS = ({"init": "zeros"}, {"init": "xavier"}, {"init": "wild"})
 SPEED = {"train_samples_per_s": 20_000.0, "data_wait_share": 0.25, "wall_s": 4.0}

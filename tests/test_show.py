@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from made import made_case, made_plan, made_record, made_run
 
-from harness.journal import Journal
-from harness.planned import Expectation, Plan
-from harness.record import Record
-from harness.store import create_run
-from tests.test_versus import BY_FIRST, LEVELS, records
+from harness.records.journal import Journal
+from harness.records.planned import Expectation, Plan
+from harness.records.record import Record
+from harness.records.store import create_run
+from tests.showing.test_versus import BY_FIRST, LEVELS, records
 
 THREE = made_plan(*(made_case(each, baseline=0) for each in LEVELS[:3]), seeds=range(5))
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.verdicts import Scope
+from harness.numbers.verdicts import Scope
 
 ROOT = Path(__file__).parents[1]
 DRAWS = 500

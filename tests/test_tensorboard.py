@@ -21,10 +21,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import api_pb2, metadata
 
 from harness.errors import BenchError
-from harness.loading import import_named
-from harness.record import Record
-from harness.registry import load, registry_of
-from harness.store import read_run
+from harness.plugin.loading import import_named
+from harness.plugin.registry import load, registry_of
+from harness.records.record import Record
+from harness.records.store import read_run
 
 LEVELS = {"init": "normal[std=1]", "model.hidden": [8, 4], "bias": True, "lr": 0.1, "decay": None}
 PLAN = made_plan(made_case(LEVELS))
@@ -255,7 +255,7 @@ def test_an_export_of_events_needs_a_folder(bench: Callable[..., Any], smoke: An
 def test_a_graph_of_what_is_not_registered_is_refused_and_leaves_nothing(
     smoke: Any, tmp_path: Path
 ) -> None:
-    from harness.graph import write_graph  # it imports torch
+    from harness.trial.graph import write_graph  # it imports torch
 
     first = read_run(smoke.folder).records[0]
 
@@ -267,7 +267,7 @@ def test_a_graph_of_what_is_not_registered_is_refused_and_leaves_nothing(
 
 
 def test_an_option_that_came_after_the_trial_has_its_default(smoke: Any, tmp_path: Path) -> None:
-    from harness.graph import write_graph
+    from harness.trial.graph import write_graph
 
     first = read_run(smoke.folder).records[0]
     settings = {name: each for name, each in first.settings.items() if name != "loss.reduction"}

@@ -19,7 +19,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from harness.definitions import (
+from harness.errors import PluginError, SuiteError
+from harness.plugin.definitions import (
     Activation,
     Data,
     Dataset,
@@ -38,10 +39,9 @@ from harness.definitions import (
     Task,
     Trained,
 )
-from harness.errors import PluginError, SuiteError
-from harness.hookspecs import hookimpl
-from harness.registry import Plugin, Registry
-from harness.suite import Suite
+from harness.plugin.hookspecs import hookimpl
+from harness.plugin.registry import Plugin, Registry
+from harness.suites.suite import Suite
 from harness.testing import (
     Broken,
     Check,

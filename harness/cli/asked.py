@@ -12,7 +12,7 @@ from harness.cli.group import FILE, METRICS, F
 from harness.errors import UnknownName, same_name
 
 if TYPE_CHECKING:
-    from harness.planned import Plan
+    from harness.records.planned import Plan
     from harness.session import Loaded, Places
 
 
@@ -76,8 +76,8 @@ def shared_option(ctx: click.Context, name: str) -> Path | None:
 def planned(places: Places, given: dict[str, Any]) -> tuple[Loaded, Plan]:
     """Parse the form of what was asked before any plugin is loaded, then plan."""
     from harness import session
-    from harness.draft import seed_range
-    from harness.overrides import parse_override
+    from harness.planning.overrides import parse_override
+    from harness.suites.draft import seed_range
 
     overrides = [parse_override(each) for each in given["settings"]]
     seeds = None if given["seeds"] is None else seed_range(given["seeds"])
@@ -105,8 +105,8 @@ def check_columns(plan: Plan, wanted: Sequence[str]) -> None:
 
     Of the procedures only `train` is known to find nothing but what is planned.
     """
-    from harness.columns import MEMORY
-    from harness.metrics import MEANINGS, base_name
+    from harness.numbers.metrics import MEANINGS, base_name
+    from harness.records.naming import MEMORY
 
     if any(case.settings.get("procedure") != "train" for case in plan.cases):
         return

@@ -23,7 +23,8 @@ def data() -> None:
 @click.pass_context
 def list_data(ctx: click.Context, /, **given: Any) -> int:
     """List the data sets: here or not, where, how large; which need no download."""
-    from harness import holdings, session
+    from harness import session
+    from harness.listing import holdings
 
     places = places_of(ctx, given["file"])
     found = holdings.holdings(session.load_all(places).registry, places.data_root)
@@ -45,7 +46,8 @@ def fetch(ctx: click.Context, /, name: str, **given: Any) -> int:
 
     bench data fetch mnist --data-root ~/data
     """
-    from harness import holdings, session
+    from harness import session
+    from harness.listing import holdings
 
     places = places_of(ctx, given["file"])
     found = holdings.fetch(session.load_all(places).registry, name, places.data_root)

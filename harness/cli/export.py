@@ -15,10 +15,10 @@ from harness.errors import BenchError
 from harness.units import one_line
 
 if TYPE_CHECKING:
-    from harness.record import Record
-    from harness.registry import Registry
+    from harness.plugin.registry import Registry
+    from harness.records.record import Record
+    from harness.records.store import StoredRun
     from harness.session import Places
-    from harness.store import StoredRun
 
 
 @bench.command()
@@ -45,7 +45,7 @@ def export(ctx: click.Context, /, run_name: str | None, **given: Any) -> int:
 
     bench export init --format tensorboard --out logs && tensorboard --logdir logs
     """
-    from harness import runs, store
+    from harness.records import runs, store
 
     places = places_of(ctx)
     if given["style"] == "tensorboard" and given["out"] is None:
@@ -63,7 +63,7 @@ def export(ctx: click.Context, /, run_name: str | None, **given: Any) -> int:
 def _export_rounds(stored: StoredRun, out: Path | None) -> None:
     import msgspec
 
-    from harness.export import pytest_benchmark_document
+    from harness.showing.export import pytest_benchmark_document
 
     document = pytest_benchmark_document(stored)
     left = len(document["not_measured"])
@@ -80,8 +80,8 @@ def _export_rounds(stored: StoredRun, out: Path | None) -> None:
 def _export_events(stored: StoredRun, places: Places, out: Path, root: Path | None) -> None:
     """Write the events of every trial, and the graph of every case into its first trial's."""
     from harness import session
-    from harness.journal import cannot
-    from harness.loading import import_named
+    from harness.plugin.loading import import_named
+    from harness.records.journal import cannot
 
     registry = session.load_all(places).registry
     plugin = import_named("bench_tensorboard", Path())
@@ -103,7 +103,7 @@ def _write_graph(registry: Registry, record: Record, folder: Path, data_root: Pa
     if record.settings.get("model") is None:
         return
     try:
-        graph = importlib.import_module("harness.graph")
+        graph = importlib.import_module("harness.trial.graph")
         graph.write_graph(registry, record, folder, data_root)
     except BenchError as error:
         progress_on_stderr().note(f"{folder.parent.name} has no graph: {error}")

@@ -20,10 +20,10 @@ from harness.cli.output import (
 from harness.errors import BenchError, StoreError
 
 if TYPE_CHECKING:
-    from harness.against import Against
-    from harness.decision import Decision
-    from harness.layout import Style
+    from harness.comparing.against import Against
+    from harness.gating.decision import Decision
     from harness.session import Places
+    from harness.showing.layout import Style
 
 _SIDES = ("base_env", "head_env", "base_path", "head_path", "rounds", "plan_seed", "file")
 
@@ -38,7 +38,9 @@ _SIDES = ("base_env", "head_env", "base_path", "head_path", "rounds", "plan_seed
 @click.pass_context
 def compare(ctx: click.Context, /, **given: Any) -> int:
     """Compare run B with run A, case by case; say what differs between their environments."""
-    from harness import against, runs, sheet, stored
+    from harness.comparing import against, sheet
+    from harness.gating import stored
+    from harness.records import runs
 
     places = places_of(ctx)
     base, head = (runs.find_run(places.results, given[each]) for each in ("base", "head"))
@@ -112,14 +114,15 @@ def gate(ctx: click.Context, /, **given: Any) -> int:
 
 
 def _stored(places: Places, base_name: str, head_name: str, given: dict[str, Any]) -> int:
-    from harness import gating, runs, stored
+    from harness.gating import decide, stored
+    from harness.records import runs
 
     head = runs.find_run(places.results, head_name)
     base = stored.find_base(places.results, base_name)
     if base is None:
         return _without_base(base_name, head, given)
     found = stored.matched(base, head, places, progress_on_stderr().note)
-    return _told(found, gating.decide(found, form="stored"), given["style"])
+    return _told(found, decide.decide(found, form="stored"), given["style"])
 
 
 def _without_base(name: str, head: Path, given: dict[str, Any]) -> int:
@@ -142,9 +145,9 @@ def _without_base(name: str, head: Path, given: dict[str, Any]) -> int:
 
 
 def _interleaved(places: Places, given: dict[str, Any]) -> int:
-    from harness import interleave, stand
-    from harness.gate import ROUNDS
-    from harness.overrides import parse_override
+    from harness.gating import interleave, stand
+    from harness.numbers.gate import ROUNDS
+    from harness.planning.overrides import parse_override
 
     for each in given["named"]:
         parse_override(each)
@@ -183,8 +186,8 @@ def _here(folder: Path) -> str:
 
 def _told(found: Against, decision: Decision, style: str, folders: tuple[Path, ...] = ()) -> int:
     """Print what a gate has found, and give its exit code."""
-    from harness import decision as decisions
-    from harness import notice
+    from harness.gating import decision as decisions
+    from harness.gating import notice
     from harness.units import one_line
 
     if style == "json":

@@ -63,8 +63,9 @@ def calibrate(ctx: click.Context, /, **given: Any) -> int:
 
     A case is measured against itself, about 4 minutes long: bench calibrate model=mlp device=cpu
     """
-    from harness import calibrate, calibration, session, store
-    from harness.overrides import parse_override
+    from harness import calibrate, session
+    from harness.planning.overrides import parse_override
+    from harness.records import calibration, store
 
     overrides = [parse_override(each) for each in given["settings"]]
     places, progress = places_of(ctx, given["file"]), progress_on_stderr()

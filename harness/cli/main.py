@@ -13,8 +13,8 @@ import click
 from harness.cli import data, export, judge, machine, names, new, picture, predict, read, train  # noqa: F401  # they add commands
 from harness.cli.group import bench
 from harness.cli.output import INTERRUPTED, MOST
-from harness.console import bear_everything, lost
 from harness.errors import BenchError, what_would_work
+from harness.system.console import bear_everything, lost
 
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 _IMPATIENCE_S = 5.0

@@ -18,7 +18,8 @@ from harness.cli.output import MOST, print_json, print_text, terminal_width
 @click.pass_context
 def plugins(ctx: click.Context, /, **given: Any) -> int:
     """List the plugins, loaded or broken, with package and version."""
-    from harness import catalog, session
+    from harness import session
+    from harness.listing import catalog
     from harness.units import one_line
 
     registry = session.load_all(places_of(ctx)).registry
@@ -39,7 +40,8 @@ def plugins(ctx: click.Context, /, **given: Any) -> int:
 @click.pass_context
 def list_command(ctx: click.Context, /, kind: str | None, **given: Any) -> int:
     """List definitions (all, or of one KIND), or with `runs` what lies in the results folder."""
-    from harness import catalog, session
+    from harness import session
+    from harness.listing import catalog
 
     places = places_of(ctx, given["file"])
     if kind is not None and catalog.kind_of(kind) == "runs":
@@ -66,7 +68,8 @@ def list_command(ctx: click.Context, /, kind: str | None, **given: Any) -> int:
 @click.pass_context
 def describe(ctx: click.Context, /, name: str, **given: Any) -> int:
     """Tell a definition's options, types, defaults and docstring; `NAME` or `KIND:NAME`."""
-    from harness import catalog, session
+    from harness import session
+    from harness.listing import catalog
 
     registry = session.load_all(places_of(ctx, given["file"])).registry
     if given["style"] == "json":

@@ -27,7 +27,8 @@ def new_plugin(ctx: click.Context, /, name: str, into: Path, **_: Any) -> int:
 
     bench new-plugin rings
     """
-    from harness import package, session
+    from harness import session
+    from harness.plugin import package
     from harness.units import one_line
 
     names = package.names_of(name, session.load_all(places_of(ctx)).registry)

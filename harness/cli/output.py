@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, TextIO, cast
 
 import click
 
-from harness import console
 from harness.cli.asked import columns_of
+from harness.system import console
 
 if TYPE_CHECKING:
-    from harness.board import Board
-    from harness.layout import Style
-    from harness.live import Live
-    from harness.progress import Progress
-    from harness.store import StoredRun
-    from harness.tables import CaseSummary
+    from harness.judging.tables import CaseSummary
+    from harness.records.store import StoredRun
+    from harness.showing.layout import Style
+    from harness.watching.board import Board
+    from harness.watching.live import Live
+    from harness.watching.progress import Progress
 
 INTERRUPTED = 130
 """The exit code of a command that was interrupted."""
@@ -29,7 +29,9 @@ MOST = 1000
 
 def show_ended(folder: Path, style: str, metrics: str | None) -> int:
     """Print the table of a run that has just ended, and give its exit code."""
-    from harness import closing, expectations, store, tables
+    from harness.judging import expectations, tables
+    from harness.records import store
+    from harness.showing import closing
     from harness.units import one_line
 
     stored = store.read_run(folder)
@@ -57,7 +59,7 @@ def show_run(
     stored: StoredRun, rows: Sequence[CaseSummary], style: str, metrics: str | None
 ) -> None:
     """Print the tables of a run's cases, or its JSON."""
-    from harness import columns, document, page
+    from harness.showing import columns, document, page
 
     if style == "json":
         columns.shown_metrics(rows, columns_of(metrics))  # a wrong name is one in every format
@@ -70,15 +72,15 @@ def show_run(
 
 def progress_on_stderr() -> Progress:
     """Tell of a run while it goes, on stderr."""
-    from harness.progress import Progress
+    from harness.watching.progress import Progress
 
     return Progress(sys.stderr, _width_of_stderr)
 
 
 def live_on(stream: TextIO, board: Board) -> Progress | Live:
     """Tell of a run while it goes: as a table on a terminal, in lines elsewhere."""
-    from harness.live import Live
-    from harness.progress import Progress
+    from harness.watching.live import Live
+    from harness.watching.progress import Progress
 
     if not console.redraws(stream):
         return Progress(stream, lambda: console.columns(stream) or 80)
@@ -122,7 +124,7 @@ def write_file(path: Path, write: Callable[[Path], object]) -> None:
     Raises:
         StoreError: the file cannot be written.
     """
-    from harness.journal import cannot
+    from harness.records.journal import cannot
 
     try:
         write(path)

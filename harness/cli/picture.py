@@ -13,9 +13,9 @@ from harness.cli.group import RUN, bench, shared
 from harness.cli.output import MOST, print_notes, write_file
 
 if TYPE_CHECKING:
+    from harness.records.store import StoredRun
     from harness.report.panels import Picture
     from harness.report.shown import Shown
-    from harness.store import StoredRun
 
 PAGE = "report.html"
 """What the page of a run is called, in its folder."""
@@ -33,7 +33,7 @@ def report(ctx: click.Context, /, run_names: Sequence[str], out: Path | None, **
 
     bench report init && xdg-open results/init/*/report.html
     """
-    from harness import runs, store
+    from harness.records import runs, store
 
     results = places_of(ctx).results
     folders = [runs.find_run(results, each) for each in run_names or (None,)]
@@ -55,7 +55,7 @@ def plot(ctx: click.Context, /, run_name: str | None, **given: Any) -> int:
 
     bench plot init --kind curves --out curves.pdf
     """
-    from harness import runs, store
+    from harness.records import runs, store
     from harness.report import draw, kinds, shown
 
     draw.check_drawing()

@@ -16,10 +16,10 @@ from harness.cli.output import MOST, print_json, print_notes, print_text, termin
 from harness.errors import BenchError, UnknownName
 
 if TYPE_CHECKING:
-    from harness.record import Record
-    from harness.registry import Registry
+    from harness.plugin.registry import Registry
+    from harness.records.record import Record
+    from harness.records.store import StoredRun
     from harness.session import Loaded
-    from harness.store import StoredRun
 
 _SPLITS = ("train", "validation", "test")
 
@@ -45,7 +45,9 @@ def predict(ctx: click.Context, /, **given: Any) -> int:
 
     bench predict init init=xavier_uniform,model.activation=relu --seed 1 --out said.csv
     """
-    from harness import kept, pick, runs, session, store
+    from harness import pick, session
+    from harness.records import runs, store
+    from harness.running import kept
 
     places = places_of(ctx, given["file"])
     levels = pick.parse_case(given["case"])
@@ -62,7 +64,7 @@ def predict(ctx: click.Context, /, **given: Any) -> int:
         path, written = kept.weights_of(record, stored.folder)
     else:
         path, written = given["weights"], None
-    found = importlib.import_module("harness.predict").predict(
+    found = importlib.import_module("harness.trial.predict").predict(
         registry,
         record,
         path,
@@ -85,7 +87,7 @@ def _left_out(stored: StoredRun, loaded: Loaded) -> str:
 
 def _tell_changed(registry: Registry, record: Record) -> None:
     """Note which definitions of a trial are no longer what they were."""
-    from harness.resolve import definitions_of
+    from harness.planning.resolve import definitions_of
 
     for address, entry in definitions_of(registry, record.settings).items():
         if record.sources.get(address, entry.source) != entry.source:
@@ -102,7 +104,7 @@ def _write(path: Path, rows: tuple[tuple[str, str], ...]) -> None:
 
 
 def _print(stored: StoredRun, record: Record, path: Path, found: Any, given: Any) -> None:
-    from harness.layout import Column, printed
+    from harness.showing.layout import Column, printed
     from harness.units import one_line
 
     split = given["split"]

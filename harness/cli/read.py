@@ -23,8 +23,8 @@ from harness.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from harness.layout import Style
-    from harness.store import StoredRun
+    from harness.records.store import StoredRun
+    from harness.showing.layout import Style
 
 
 @bench.command()
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def show(ctx: click.Context, /, **given: Any) -> int:
     """Print the table of a run: a path, an id, a suite's latest; without RUN, the latest of all."""
-    from harness import runs, store
+    from harness.records import runs, store
 
     _check_one(given)
     stored = store.read_run(runs.find_run(places_of(ctx).results, given["run_name"]))
@@ -55,10 +55,11 @@ def show(ctx: click.Context, /, **given: Any) -> int:
 
 def _follow(stored: StoredRun, given: Mapping[str, Any]) -> int:
     """Tell of a run until it ends, print its table, and end as it did."""
-    from harness import session, store
-    from harness.board import Board
-    from harness.follow import follow
+    from harness import session
+    from harness.records import store
     from harness.units import one_line
+    from harness.watching.board import Board
+    from harness.watching.follow import follow
 
     board = Board(stored.run.plan, stored.records, stored.run.meanings)
     watcher = live_on(sys.stdout, board)
@@ -94,7 +95,9 @@ def _check_one(given: Mapping[str, Any]) -> None:
 
 
 def _show_json(stored: StoredRun, given: Mapping[str, Any]) -> None:
-    from harness import columns, document, effects, store, tables
+    from harness.judging import effects, tables
+    from harness.records import store
+    from harness.showing import columns, document
 
     plan, wanted = stored.plan, columns_of(given["metrics"])
     if given["trials"]:
@@ -109,7 +112,8 @@ def _show_json(stored: StoredRun, given: Mapping[str, Any]) -> None:
 
 
 def _show_page(stored: StoredRun, given: Mapping[str, Any]) -> None:
-    from harness import page, tables
+    from harness.judging import tables
+    from harness.showing import page
 
     style = cast("Style", given["style"])
     width = terminal_width() if style == "table" else None
@@ -139,7 +143,8 @@ def _show_page(stored: StoredRun, given: Mapping[str, Any]) -> None:
 @click.pass_context
 def merge(ctx: click.Context, /, **given: Any) -> int:
     """Merge runs into a new one: more seeds, more cases, or the same from another machine."""
-    from harness import runs, session
+    from harness import session
+    from harness.records import runs
 
     places = places_of(ctx)
     names = given["run_names"]

@@ -39,9 +39,10 @@ def run(ctx: click.Context, /, **given: Any) -> int:
 
     bench run --suite init --seeds 3 dataset=breast_cancer epochs=5,20
     """
-    from harness import calibrate, session, store
-    from harness.board import Board
+    from harness import calibrate, session
+    from harness.records import store
     from harness.report.draw import check_drawing
+    from harness.watching.board import Board
 
     if given["report"]:
         check_drawing()
@@ -80,7 +81,8 @@ def run(ctx: click.Context, /, **given: Any) -> int:
 @click.pass_context
 def plan_command(ctx: click.Context, /, **given: Any) -> int:
     """Check a plan; tell its size, what is refused or skipped, the expected time; run nothing."""
-    from harness import preview, session
+    from harness import session
+    from harness.listing import preview
 
     places = places_of(ctx, given["file"])
     _, plan = planned(places, given)
@@ -103,8 +105,9 @@ def plan_command(ctx: click.Context, /, **given: Any) -> int:
 @click.pass_context
 def resume(ctx: click.Context, /, **given: Any) -> int:
     """Go on with an unfinished run; a finished one trains nothing and prints its table."""
-    from harness import runs, session, store
-    from harness.board import Board
+    from harness import session
+    from harness.records import runs, store
+    from harness.watching.board import Board
 
     places = places_of(ctx)
     folder = runs.find_run(places.results, given["run_name"])

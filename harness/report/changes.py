@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from harness.columns import metrics_of, resolved, short_names
-from harness.compare import baseline_pairs
-from harness.effects import effects
 from harness.errors import BenchError
-from harness.factorial import effect_name, reference_text
-from harness.figures import difference_unit
-from harness.judged import Judged, usual_n
-from harness.metrics import Meaning
+from harness.judging.compare import baseline_pairs
+from harness.judging.effects import effects
+from harness.numbers.figures import difference_unit
+from harness.numbers.metrics import Meaning
+from harness.records.naming import short_names
 from harness.report.panels import Axis, Mark, Panel, Picture, Span, Told, better
 from harness.report.shown import Shown, shortened
 from harness.report.strips import in_parts, which
+from harness.showing.columns import metrics_of, resolved
+from harness.showing.factorial import effect_name, reference_text
+from harness.showing.judged import Judged, usual_n
+from harness.showing.versus import baseline_text
 from harness.units import one_line
-from harness.versus import baseline_text
 
 _SAID = (
     "dot: mean of the differences, bar: 95 % interval of each alone; grey: the margin; filled: the"

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from harness.errors import BenchError
-from harness.metrics import BY_EPOCH
-from harness.record import FAILED
+from harness.judging.tables import finite, meaning_of
+from harness.numbers.metrics import BY_EPOCH
+from harness.numbers.statistics import mean_of
+from harness.records.record import FAILED
 from harness.report.arms import together
 from harness.report.panels import (
     Axis,
@@ -21,8 +23,6 @@ from harness.report.panels import (
 )
 from harness.report.shown import Shown, seeds_text
 from harness.report.strips import in_parts, which
-from harness.statistics import mean_of
-from harness.tables import finite, meaning_of
 
 _WANTED = (
     ("train_loss", "running_train_loss"),

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from importlib import resources
 
 from harness.errors import BenchError
-from harness.expectations import expectations
-from harness.explained import explanations
-from harness.header import command_text, header_lines
+from harness.judging.expectations import expectations
+from harness.records.store import StoredRun, no_collection
 from harness.report.arms import PARTS
 from harness.report.draw import check_drawing
 from harness.report.kinds import KINDS
@@ -17,8 +16,9 @@ from harness.report.panels import Panel, Picture
 from harness.report.shown import Shown, shown_of
 from harness.report.svg import inline_svg
 from harness.report.table import cases_table, swatch
-from harness.sentences import sentences
-from harness.store import StoredRun, no_collection
+from harness.showing.explained import explanations
+from harness.showing.header import command_text, header_lines
+from harness.showing.sentences import sentences
 from harness.units import one_line
 
 _OPEN = 4

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from harness.columns import MEMORY, figured
 from harness.errors import BenchError
+from harness.judging.tables import MetricSummary
+from harness.records.naming import MEMORY
 from harness.report.panels import (
     Axis,
     Dot,
@@ -18,7 +19,7 @@ from harness.report.panels import (
     value_axis,
 )
 from harness.report.shown import Shown, seeds_text
-from harness.tables import MetricSummary
+from harness.showing.columns import figured
 
 _SPEEDS = ("train_samples_per_s", "infer_samples_per_s")
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from harness.errors import BenchError
-from harness.metrics import base_name
+from harness.judging.tables import finite
+from harness.numbers.metrics import base_name
+from harness.numbers.statistics import mean_of
 from harness.report.arms import together
 from harness.report.panels import Axis, Line, Panel, Picture
 from harness.report.shown import Shown, seeds_text
 from harness.report.strips import in_parts, which
-from harness.statistics import mean_of
-from harness.tables import finite
 
 NORM = "gradient_norm"
 _SERIES = ("value", "derivative")

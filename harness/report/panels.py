@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from harness.metrics import Meaning
+from harness.numbers.metrics import Meaning
 from harness.units import one_line
 
 Scale: TypeAlias = Literal["linear", "log"]

@@ -7,15 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from harness.columns import chosen, level_text, metrics_of, shown_metrics
-from harness.compare import learning_metric
-from harness.metrics import Meaning
-from harness.page import judged_by_case
-from harness.planned import Plan, Trial
-from harness.raw import ByCase
-from harness.record import STATUSES, Record
-from harness.store import StoredRun, last_attempts, no_collection
-from harness.tables import CaseSummary, summaries, trials_by_case
+from harness.judging.compare import learning_metric
+from harness.judging.tables import CaseSummary, summaries, trials_by_case
+from harness.numbers.metrics import Meaning
+from harness.records.naming import level_text
+from harness.records.planned import Plan, Trial
+from harness.records.record import STATUSES, Record
+from harness.records.store import StoredRun, last_attempts, no_collection
+from harness.showing.columns import chosen_of, metrics_of, shown_metrics
+from harness.showing.page import judged_by_case
+from harness.showing.raw import ByCase
 from harness.units import one_line
 
 _MOST = 44
@@ -86,7 +87,7 @@ def shown_of(stored: StoredRun) -> Shown:
     """Gather what is shown of a run."""
     plan = stored.plan
     rows = summaries(plan, stored.records, stored.run.meanings)
-    wanted = chosen(plan, (), tuple(rows[0].metrics) if rows else ())
+    wanted = chosen_of(plan, rows)
     names = shown_metrics(rows, wanted)
     latest = last_attempts(stored.records)
     return Shown(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from harness.errors import BenchError
-from harness.metrics import MEANINGS
-from harness.record import Record
+from harness.judging.tables import finite
+from harness.numbers.metrics import MEANINGS
+from harness.numbers.statistics import mean_of
+from harness.records.record import Record
 from harness.report.panels import Axis, Bar, Mark, Measure, Panel, Picture, Told, measure_of
 from harness.report.shown import Shown, seeds_text
 from harness.report.strips import in_parts, which
-from harness.statistics import mean_of
-from harness.tables import finite
 
 MEMORY_PARTS = {
     "parameters": "parameter_bytes",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
-from harness.columns import figured
 from harness.errors import BenchError
-from harness.metrics import MEMORY, SPEED
+from harness.judging.tables import MetricSummary
+from harness.numbers.metrics import MEMORY, SPEED
 from harness.report.panels import Axis, Mark, Panel, Picture, Strip, Told, measure_of, value_axis
 from harness.report.shown import Shown, seeds_text
-from harness.tables import MetricSummary
+from harness.showing.columns import figured
 
 ROWS_AT_MOST = 40
 """Rows of a panel; more begin another picture."""

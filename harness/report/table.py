@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from harness.columns import MOST_IN_HEADER, factor_columns, figured, resolved, status_text
-from harness.compare import Comparison, baseline_pairs
-from harness.figures import difference_unit
-from harness.judged import Marks, cell_text, margins_line, reach_line, usual_n
-from harness.metrics import LEARNING, Meaning
-from harness.reasons import reasons_of_figures, reasons_of_trials
-from harness.render import figure_text
+from harness.judging.compare import Comparison, baseline_pairs
+from harness.judging.tables import CaseSummary
+from harness.numbers.figures import difference_unit
+from harness.numbers.metrics import LEARNING, Meaning
+from harness.records.naming import MOST_IN_HEADER
 from harness.report.arms import arm_of
 from harness.report.markup import Html, tag, together
 from harness.report.shown import Shown
-from harness.tables import CaseSummary
+from harness.showing.columns import factor_columns, figured, resolved, status_text
+from harness.showing.judged import Marks, cell_text, margins_line, reach_line, usual_n
+from harness.showing.reasons import reasons_of_figures, reasons_of_trials
+from harness.showing.render import figure_text
+from harness.showing.versus import baseline_text
 from harness.units import one_line
-from harness.versus import baseline_text
 
 
 class Cell(NamedTuple):

@@ -10,13 +10,13 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-from harness.definitions import Data, Dataset, Place, Split, Task
-from harness.evaluation import chunks
-from harness.prepare import check_data, check_targets, fingerprint, map_data, write_data
-from harness.splitting import hold_out
+from harness.plugin.definitions import Data, Dataset, Place, Split, Task
 from harness.testing.check import Check, called, fail, skip, torch_hidden
 from harness.testing.subject import NONE, Options, Subject
-from harness.worker import seed_everything
+from harness.training.evaluation import chunks
+from harness.training.prepare import check_data, check_targets, fingerprint, map_data, write_data
+from harness.training.splitting import hold_out
+from harness.trial.worker import seed_everything
 
 _KINDS = ("classification", "binary", "regression", "sequence")
 

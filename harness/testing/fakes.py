@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from harness.definitions import Data, Protocol, Split, Task, Trained, Workload
-from harness.seeding import derive
+from harness.plugin.definitions import Data, Protocol, Split, Task, Trained, Workload
+from harness.training.seeding import derive
 
 SAMPLES = 12
 

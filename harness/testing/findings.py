@@ -11,14 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.definitions import Findings, Metric, Procedure, Trained, Workload
 from harness.errors import BenchError
-from harness.messages import Outcome
+from harness.plugin.definitions import Findings, Metric, Procedure, Trained, Workload
+from harness.running.messages import Outcome
 from harness.testing.check import Broken, Check, drawn, fail, skip, states
 from harness.testing.fakes import trained as some_trained
 from harness.testing.fakes import workload as some_workload
 from harness.testing.subject import NONE, Options, Subject
-from harness.worker import seed_everything, written
+from harness.trial.worker import seed_everything, written
 
 
 def check_metric(

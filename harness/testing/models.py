@@ -13,8 +13,7 @@ from types import ModuleType
 import torch
 from torch import Tensor, nn
 
-from harness.definitions import Batch, Data, Model, StepResult, Task, Workload
-from harness.seeding import derive
+from harness.plugin.definitions import Batch, Data, Model, StepResult, Task, Workload
 from harness.testing.check import Check, called, drawn, fail, skip, states, torch_hidden
 from harness.testing.fakes import (
     data_for,
@@ -26,8 +25,9 @@ from harness.testing.fakes import (
     workload,
 )
 from harness.testing.subject import NONE, Options, Subject
-from harness.weights import read_weights, write_weights
-from harness.worker import seed_everything
+from harness.training.seeding import derive
+from harness.trial.weights import read_weights, write_weights
+from harness.trial.worker import seed_everything
 
 _RATE = 0.05
 

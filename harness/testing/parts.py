@@ -13,12 +13,12 @@ from types import ModuleType
 import torch
 from torch import Tensor, nn
 
-from harness.definitions import Activation, Initializer, Loss, Optimizer, Schedule, Task
-from harness.evaluation import reduction
+from harness.plugin.definitions import Activation, Initializer, Loss, Optimizer, Schedule, Task
 from harness.testing.check import Check, called, drawn, fail, states, torch_hidden
 from harness.testing.fakes import data_for, output_shape, parameters_of, step, tasks
 from harness.testing.subject import NONE, Options, Subject
-from harness.worker import seed_everything
+from harness.training.evaluation import reduction
+from harness.trial.worker import seed_everything
 
 _SHAPES = ((8, 4), (6, 4, 3, 3))
 _BIAS = (8,)

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from harness.errors import PluginError, same_name, what_would_work
-from harness.registry import Entry, Registry
+from harness.plugin.registry import Entry, Registry
 from harness.testing.check import Check, fail
 from harness.testing.datasets import check_dataset
 from harness.testing.findings import check_metric, check_procedure
@@ -40,7 +40,7 @@ _CHECKS: Mapping[str, Callable[..., list[Check]]] = {
 _LOOK = """
 import sys
 sys.path[:] = {path!r}
-from harness.registry import load
+from harness.plugin.registry import load
 load([{named!r}])
 print("torch" in sys.modules)
 """

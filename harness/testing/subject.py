@@ -13,14 +13,14 @@ from typing import Any
 import msgspec
 from torch import nn
 
-from harness.checking import checked_schema
-from harness.definitions import Definition, Task
 from harness.errors import LevelError
-from harness.options import Schema, function_inside
-from harness.registry import KINDS, Plugin, Registry, load
-from harness.settings import level_of
+from harness.plugin.checking import checked_schema
+from harness.plugin.definitions import Definition, Task
+from harness.plugin.options import Schema, function_inside
+from harness.plugin.registry import KINDS, Plugin, Registry, load
+from harness.suites.settings import level_of
 from harness.testing.check import Check, called, fail
-from harness.workload import Parts
+from harness.trial.workload import Parts
 
 Options = Mapping[str, Any]
 NONE: Options = MappingProxyType({})

@@ -6,10 +6,10 @@ import functools
 from collections.abc import Sequence
 from types import ModuleType
 
-from harness.draft import draft
-from harness.plan import make_plan
-from harness.planned import Plan
-from harness.suite import Suite
+from harness.planning.plan import make_plan
+from harness.records.planned import Plan
+from harness.suites.draft import draft
+from harness.suites.suite import Suite
 from harness.testing.check import Check, fail
 from harness.testing.subject import registry_with
 

@@ -10,8 +10,8 @@ from types import ModuleType
 
 from harness.api import run
 from harness.errors import SuiteError
-from harness.overrides import parse_override
-from harness.record import Record
+from harness.planning.overrides import parse_override
+from harness.records.record import Record
 
 _EPOCHS = "epochs=1"
 

@@ -10,8 +10,8 @@ from bench_builtin.augmentation import augmentation, augmented, cropped, flipped
 from bench_builtin.datasets import load_digits
 from torchvision.transforms.functional import crop, hflip, pad
 
-from harness.definitions import Place
-from harness.prepare import map_data, write_data
+from harness.plugin.definitions import Place
+from harness.training.prepare import map_data, write_data
 
 BLACK = [-1.0, 2.0]
 

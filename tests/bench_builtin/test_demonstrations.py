@@ -11,7 +11,7 @@ from bench_builtin import activations, demonstrations, losses, points
 from torch import nn
 
 from harness import BenchError, Findings, Metric, Place, Task, Workload
-from harness.definitions import Measure
+from harness.plugin.definitions import Measure
 
 PLACE = Place(Path("/nonexistent"))
 METRICS = {each.name: each for each in demonstrations.bench_register_metrics()}

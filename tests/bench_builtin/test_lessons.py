@@ -14,9 +14,9 @@ import bench_builtin
 import pytest
 from bench_builtin import suites
 
-from harness.draft import draft
-from harness.plan import make_plan
-from harness.registry import registry_of
+from harness.planning.plan import make_plan
+from harness.plugin.registry import registry_of
+from harness.suites.draft import draft
 
 FILES = [path for path in suites.bench_register_suites() if path.stem in {"regression", "parts"}]
 SUITES: Mapping[str, dict[str, Any]] = {

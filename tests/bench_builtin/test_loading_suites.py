@@ -10,11 +10,11 @@ import bench_builtin
 import pytest
 from bench_builtin import suites
 
-from harness.draft import draft
-from harness.overrides import overridden, parse_override
-from harness.plan import make_plan
-from harness.planned import Plan
-from harness.registry import registry_of
+from harness.planning.overrides import overridden, parse_override
+from harness.planning.plan import make_plan
+from harness.plugin.registry import registry_of
+from harness.records.planned import Plan
+from harness.suites.draft import draft
 
 FILE = Path(suites.__file__).with_name("suites") / "loading.toml"
 NAMES = ("loading", "augmentation")

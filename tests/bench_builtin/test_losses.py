@@ -9,7 +9,7 @@ import torch
 from bench_builtin import losses
 from torch import nn
 
-from harness.definitions import Kind, Task
+from harness.plugin.definitions import Kind, Task
 
 LOGITS = torch.tensor([[0.2, 0.1, -0.1]])
 CLASS = torch.tensor([0])

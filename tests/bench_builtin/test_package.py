@@ -9,7 +9,8 @@ import sys
 import bench_builtin
 import pytest
 
-from harness.definitions import (
+from harness.errors import SettingError
+from harness.plugin.definitions import (
     Activation,
     Dataset,
     Definition,
@@ -21,9 +22,8 @@ from harness.definitions import (
     Procedure,
     Schedule,
 )
-from harness.errors import SettingError
-from harness.options import Schema, schema_of
-from harness.settings import parse_level, split_name
+from harness.plugin.options import Schema, schema_of
+from harness.suites.settings import parse_level, split_name
 
 FUNCTIONS = {
     Model: {"build": 1, "accepts": 1},

@@ -12,7 +12,7 @@ from bench_builtin import characters, losses, optimizers, recurrent
 from torch import Tensor, nn
 
 from harness import Place, Protocol, Split, Task, Workload
-from harness.memory import activation_bytes
+from harness.measuring.memory import activation_bytes
 from harness.training import train
 
 NOWHERE = Place(Path("/nonexistent"))

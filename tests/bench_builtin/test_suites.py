@@ -11,12 +11,12 @@ import bench_builtin
 import pytest
 from bench_builtin import activations, datasets, initializers, models, optimizers, schedules, suites
 
-from harness.draft import draft
-from harness.metrics import MEANINGS
-from harness.options import schema_of
-from harness.plan import make_plan
-from harness.registry import registry_of
-from harness.settings import (
+from harness.numbers.metrics import MEANINGS
+from harness.planning.plan import make_plan
+from harness.plugin.options import schema_of
+from harness.plugin.registry import registry_of
+from harness.suites.draft import draft
+from harness.suites.settings import (
     AS_BUILT,
     Level,
     address_of,

@@ -1,0 +1,1 @@
+"""Two runs side by side: cases matched, environments compared, the difference judged."""

@@ -1,0 +1,1 @@
+"""What there is before a run: definitions, plans, data."""

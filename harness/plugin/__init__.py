@@ -1,0 +1,1 @@
+"""What plugins hand over, and how it is found, checked, called."""

@@ -1,0 +1,1 @@
+"""What is kept: plans, trials, records, and the runs they lie in."""

@@ -1,0 +1,1 @@
+"""From summaries and verdicts to text, CSV, JSON, data frames."""

@@ -1,0 +1,1 @@
+"""What is written down to be tried: addresses, levels, factors, suites, TOML."""

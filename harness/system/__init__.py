@@ -1,0 +1,1 @@
+"""The machine under the command: memory and its limits, processes, load, streams, versions."""

@@ -1,0 +1,1 @@
+"""The processes that train: a server that has torch, and one trial in each of its forks."""
