@@ -93,7 +93,7 @@ def test_what_an_older_plugin_is_told_is_a_note_of_every_plan(
     monkeypatch.setattr(
         registry, "outdated", lambda name, version: outdated(name, version, 2, MADE_UP)
     )
-    monkeypatch.setattr(session, "load", lambda plugins: registry_of(old=module()))
+    monkeypatch.setattr("harness.session.ask.load", lambda plugins: registry_of(old=module()))
 
     loaded = session.load_all(session.Places())
 
