@@ -66,7 +66,9 @@ def test_a_run_that_is_interrupted_keeps_what_was_finished_and_can_be_resumed(
     reading: Callable[[Path], list[dict[str, Any]]],
 ) -> None:
     folder = only_run(tmp_path)
+    halfway.send(signal.SIGSTOP)  # else it may be done before the other command has begun
     second = bench("resume")
+    halfway.send(signal.SIGCONT)
     halfway.send(signal.SIGINT)
     ended = halfway.end()
 
