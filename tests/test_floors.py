@@ -42,6 +42,19 @@ def test_every_module_of_a_package_stands_on_its_floor_and_no_other_does(package
     assert (modules - named, (named & everywhere) - modules) == (set(), set())
 
 
+def test_the_floors_of_the_design_are_those_that_are_held() -> None:
+    contracts = (ROOT / "pyproject.toml").read_text()
+    layers = contracts.split("layers = [")[1].split("]")[0]
+    depth = {
+        name: place
+        for place, layer in enumerate(re.findall(r'"([\w |]+)"', layers))
+        for name in layer.split(" | ")
+    }
+    above = [name for name in floors() if name in depth and depth[name] > depth["measuring"]]
+
+    assert above == sorted(above, key=depth.__getitem__)
+
+
 def test_a_test_of_a_module_lies_where_its_module_does() -> None:
     wrong = [
         path.relative_to(ROOT)

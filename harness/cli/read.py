@@ -64,7 +64,7 @@ def _follow(stored: StoredRun, given: Mapping[str, Any]) -> int:
     board = Board(stored.run.plan, stored.records, stored.run.meanings)
     watcher = live_on(sys.stdout, board)
     try:
-        follow(stored, board, watcher)
+        follow(stored, watcher)
     except KeyboardInterrupt:
         watcher.close()
         click.echo("followed no longer: the run goes on without", err=True)

@@ -225,9 +225,7 @@ class Side:
             return BenchError(f"{self.stand} is older than Python 3.11")
         if last.endswith("No module named 'harness'"):
             return BenchError(f"{self.stand} has no bench-harness: install it there")
-        if last.endswith(
-            ("No module named 'harness.gating'", "No module named 'harness.gating.side'")
-        ):
+        if "No module named 'harness.gating" in last:
             return BenchError(f"{self.stand} has a bench-harness without this gate: upgrade it")
         return BenchError(f"{self.stand} ended with {how}" + (f": {last}" if last else ""))
 

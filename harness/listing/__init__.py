@@ -1,1 +1,1 @@
-"""What there is before a run: definitions, plans, data."""
+"""What there is: definitions, plans, data, runs."""

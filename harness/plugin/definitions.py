@@ -119,7 +119,7 @@ class Loss(Struct, frozen=True):
         predict: `predict(outputs)` gives classes, shaped like the targets; None: there is no
             accuracy.
         accepts: `accepts(task, *, ...) -> str | None`, free of torch: why this loss cannot have
-            that task.
+            that task. Of a sequence it is asked twice: as what its targets turn out to be, too.
     """
 
     name: str

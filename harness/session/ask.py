@@ -20,7 +20,7 @@ from harness.plugin.registry import Registry, load
 from harness.records.planned import Plan
 from harness.suites.draft import SuiteFile, draft, read_file, seed_range
 from harness.suites.suite import Suite
-from harness.system.machine import absence
+from harness.system import machine
 
 CONFIG = "bench.toml"
 _ADAPTIVE = "adaptive: looks after 5, 10 and 20 seeds, and stops when all is decided"
@@ -53,7 +53,7 @@ class Asked:
     Args:
         suite: A name, a suite, or None for a sweep of one's own.
         overrides: What the command line changes.
-        seeds: In place of the suite's; as `harness.suites.suite.seed_range` reads them.
+        seeds: In place of the suite's; as `harness.suites.draft.seed_range` reads them.
         seed: The plan's own: it shuffles.
         adaptive: Whether to stop after 5, 10 or 20 seeds, when all is decided.
         until: The metrics that decide that; none: the first that tells of learning.
@@ -143,7 +143,7 @@ def plan_asked(asked: Asked, loaded: Loaded) -> Plan:
             loaded.registry,
             overridden=bool(asked.overrides),
             seed=asked.seed,
-            absent=absence,
+            absent=machine.absence,
             lacking=lacking,
         )
     if asked.adaptive:
@@ -187,7 +187,7 @@ def _device_notes(plan: Plan) -> list[str]:
     skipped = {case.reason for case in plan.cases if case.expected == "skipped"}
     notes += [f"expected to be skipped: {reason}" for reason in sorted(map(str, skipped))]
     devices = {case.settings["device"] for case in plan.cases}
-    if devices == {"cpu"} and absence("cuda") is None:
+    if devices == {"cpu"} and machine.absence("cuda") is None:
         notes.append("a GPU is here, but device=cpu is the default: device=cuda trains on it")
     return notes
 

@@ -10,9 +10,7 @@ from typing import Any
 from harness.numbers.statistics import median_of
 from harness.records.planned import Plan
 from harness.records.runs import list_runs
-from harness.records.store import (
-    read_run,
-)
+from harness.records.store import read_run
 
 
 def expected_s(plan: Plan, results: Path) -> tuple[float, int]:

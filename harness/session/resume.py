@@ -21,7 +21,7 @@ from harness.records.store import (
 from harness.running.execute import Conditions, Watcher
 from harness.running.loads import FOLDER as DATA
 from harness.session.ask import Loaded, absolute_plugins, check_path
-from harness.session.run import conditions_of, naming_if_interrupted, plan_sources, train
+from harness.session.run import conditions_of, naming_if_interrupted, plan_sources, run_waiting
 from harness.session.waiting import waiting_trials
 from harness.system.machine import environment
 
@@ -71,9 +71,8 @@ def resume_run(
         differences = _differences(stored.run, environment(), loaded.registry)
         if differences and not force:
             raise StoreError(
-                f"{folder} began with other versions ({'; '.join(differences)}): "
-                "its trials would not"
-                " be comparable; --force goes on all the same"
+                f"{folder} began with other versions ({'; '.join(differences)}): its trials"
+                " would not be comparable; --force goes on all the same"
             )
         for each in (*stored.notes, *journal.notes):
             watcher.note(each)
@@ -87,7 +86,7 @@ def resume_run(
             watcher.note(told)
         watcher.note(f"going on with {folder}")
         with naming_if_interrupted(folder):
-            train(folder, waiting, conditions, journal, watcher)
+            run_waiting(folder, waiting, conditions, journal, watcher)
 
 
 def _tidy(folder: Path, command: Sequence[str]) -> None:

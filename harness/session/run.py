@@ -71,11 +71,11 @@ def run_plan(plan: Plan, loaded: Loaded, places: Places, manner: Manner, watcher
     with Journal(folder, manner.command) as journal:
         conditions = conditions_of(run, loaded, folder)
         with naming_if_interrupted(folder):
-            train(folder, waiting_trials(read_run(folder)), conditions, journal, watcher)
+            run_waiting(folder, waiting_trials(read_run(folder)), conditions, journal, watcher)
     return folder
 
 
-def train(
+def run_waiting(
     folder: Path,
     waiting: Sequence[tuple[Trial, int]],
     conditions: Conditions,

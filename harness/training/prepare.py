@@ -114,7 +114,7 @@ def check_targets(data: Data, task: Task, owner: str) -> None:
         where = f"{owner}: {name}"
         if task.kind == "binary":
             _check_binary(split.targets, where)
-        elif task.kind == "classification" or _names_classes(task, split.targets):
+        elif task.kind == "classification" or names_classes(task, split.targets):
             _check_range("targets", split.targets, task.outputs, "classes", where)
         if task.symbols is not None:
             _check_range("inputs", split.inputs[0], task.symbols, "symbols", where)
@@ -163,7 +163,8 @@ def sizes(data: Data) -> dict[str, int]:
     return {name: len(split) for name, split in _splits(data)}
 
 
-def _names_classes(task: Task, targets: Tensor) -> bool:
+def names_classes(task: Task, targets: Tensor) -> bool:
+    """Tell whether the targets of a sequence are classes: whole numbers are."""
     return task.kind == "sequence" and not targets.is_floating_point()
 
 

@@ -53,7 +53,7 @@ from harness.trial.workload import (
     Parts,
     Unfit,
     build_workload,
-    check_loss,
+    check_fit_of_loss,
     dtype_of,
     load_data,
     split_data,
@@ -181,7 +181,7 @@ def _tried(request: Request, parts: Parts) -> Outcome:
     torch.set_num_threads(protocol.threads)
     data, known = _data(request, parts)
     if data is not None:
-        check_loss(parts, data)
+        check_fit_of_loss(parts, data)
         data = to_device(data, device.place, dtype_of(protocol))
         data = _beginning(data, protocol) if request.discarded else data
     host = HostPeak()

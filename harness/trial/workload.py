@@ -21,6 +21,7 @@ from harness.plugin.definitions import (
     Data,
     Dataset,
     Initializer,
+    Kind,
     Loss,
     Measure,
     Metric,
@@ -42,12 +43,12 @@ from harness.suites.settings import (
     parse_level,
     split_name,
 )
-from harness.training.prepare import check_data, check_targets
+from harness.training.prepare import check_data, check_targets, names_classes
 from harness.training.seeding import derive
 from harness.training.splitting import cut_fold, cut_validation, hold_out
 
 _DTYPES = {"float64": torch.float64}
-_CLASSES = ("classification",)
+_KINDS_OF_TARGETS: tuple[Kind, ...] = ("classification", "regression", "binary")
 
 
 class DataAbsent(BenchError):
@@ -159,10 +160,11 @@ def split_data(parts: Parts, data: Data, seed: int, fold: int | None = None) -> 
     return data
 
 
-def check_loss(parts: Parts, data: Data) -> None:
+def check_fit_of_loss(parts: Parts, data: Data) -> None:
     """Ask the loss once more where the kind of a task leaves open what its targets are.
 
-    Those of a sequence are classes where they are whole numbers, else numbers, or 0 and 1.
+    Those of a sequence are classes where they are whole numbers, else numbers, or 0 and 1. A loss
+    that takes none of these kinds is one of sequences alone, which the plan has asked.
 
     Raises:
         Unfit: the loss cannot have them.
@@ -173,13 +175,15 @@ def check_loss(parts: Parts, data: Data) -> None:
     accepts = cast(Loss, entry.definition).accepts
     if accepts is None:
         return
-    kinds = ("regression", "binary") if data.train.targets.is_floating_point() else _CLASSES
     options = parts.options("loss")
-    refusals = [
-        entry.call(accepts, msgspec.structs.replace(task, kind=kind), **options) for kind in kinds
-    ]
-    if all(refusals):
-        raise Unfit(str(refusals[0]))
+    refusals = {
+        kind: entry.call(accepts, msgspec.structs.replace(task, kind=kind), **options)
+        for kind in _KINDS_OF_TARGETS
+    }
+    classes = names_classes(task, data.train.targets)
+    told = [refusals[kind] for kind in _KINDS_OF_TARGETS if (kind == "classification") == classes]
+    if None in refusals.values() and None not in told:
+        raise Unfit(str(told[0]))
 
 
 def build_workload(

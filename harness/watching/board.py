@@ -12,7 +12,7 @@ from harness.judging.tables import NO_MEANINGS, finite, meaning_of
 from harness.numbers.figures import mean_text
 from harness.numbers.metrics import LEARNING, MEANINGS, Meaning
 from harness.numbers.statistics import mean_of, summary
-from harness.records.planned import Case, Plan, Trial
+from harness.records.planned import Plan, Trial
 from harness.records.record import STATUSES, Record
 from harness.showing.columns import chosen, default_metrics, factor_columns, picked, resolved
 from harness.showing.layout import Column
@@ -46,20 +46,10 @@ class Board:
             self.take(each)
 
     @property
-    def done(self) -> int:
-        """Count the trials that have a record."""
-        return sum(map(len, self._records.values()))
-
-    @property
     def failed(self) -> int:
         """Count the trials that did not end ok."""
         found = (record for each in self._records.values() for record in each.values())
         return sum(record.status != "ok" for record in found)
-
-    def trial_of(self, record: Record) -> tuple[Case, Trial] | None:
-        """Find the trial of a record, with its case; None where it is in no plan."""
-        trial = self._trials.get(record.key)
-        return None if trial is None else (self._plan.cases[trial.case], trial)
 
     def start(self, trial: Trial) -> None:
         """Hear that a trial starts."""

@@ -9,14 +9,12 @@ from harness.records.journal import Tail, is_held
 from harness.records.looks import due
 from harness.records.store import StoredRun, last_attempts
 from harness.running.execute import Watcher
-from harness.watching.board import Board
 
 _LOOK_S = 0.5
 
 
 def follow(
     stored: StoredRun,
-    board: Board,
     watcher: Watcher,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
@@ -24,28 +22,28 @@ def follow(
 
     Args:
         stored: The run as it is now.
-        board: Made of its plan and records.
         watcher: Told of every record that comes.
         sleep: Waits for seconds.
     """
     records = list(stored.records)
     tail = Tail(stored.folder)
     known = {(each.key, each.attempt) for each in records}
+    trials = {each.key: each for each in stored.run.plan.trials}
     total, free = len(stored.plan.trials), False
     watcher.begun(total, len(last_attempts(records)))
     while True:
         was_free, held = free, is_held(stored.folder)  # before what it wrote is read
         free = held is False
         for record in tail.read():
-            found = board.trial_of(record)
-            if found is None or (record.key, record.attempt) in known:
+            trial = trials.get(record.key)
+            if trial is None or (record.key, record.attempt) in known:
                 continue
+            done = len(last_attempts(records))
             records.append(record)
             if (now := len(due(stored.run.plan, records).trials)) != total:
                 total = now  # an adaptive run has begun its next look
-                watcher.begun(total, board.done)
-            watcher.ended(*found, record)
-            board.take(record)
+                watcher.begun(total, done)
+            watcher.ended(stored.run.plan.cases[trial.case], trial, record)
         whole = len({each.key for each in records}) >= total
         if not held and (whole or (free and was_free)):  # a run that begins has no lock yet
             return

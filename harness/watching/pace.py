@@ -21,21 +21,22 @@ class Pace:
         self._now = now
         self._total = self._done = self._before = 0
         self._started: float | None = None
+        self._waits = True
 
     def begin(self, total: int, done: int) -> None:
         """Count from here: how many trials there are, and how many were done before."""
         self._total, self._done, self._before = total, done, done
-        self._started = None
+        self._started, self._waits = None, True
 
     def start(self) -> None:
         """Take the time of the first trial that starts: the server starts once, not for each."""
-        if self._started is None:
-            self._started = self._now()
+        if self._waits:
+            self._started, self._before, self._waits = self._now(), self._done, False
 
     def end(self) -> None:
         """Count a trial that has ended."""
         self._done += 1
-        if self._started is None:  # another process starts them
+        if self._started is None:  # another process starts them, or this one was not tried
             self._started, self._before = self._now(), self._done
 
     def count(self, failed: int) -> str:

@@ -41,7 +41,8 @@ class Progress:
         self._pace = Pace(now)
         self._failed = 0
         self._current = ""
-        self._redraw = Redraw(lambda: self._draw(self._current), now, threading.RLock())
+        self._lock = threading.RLock()  # a timer draws, too
+        self._redraw = Redraw(lambda: self._draw(self._current), now, self._lock)
 
     def begun(self, total: int, done: int) -> None:
         """Hear how many trials there are, and how many were done before."""
@@ -68,22 +69,26 @@ class Progress:
             found = one_line(found_text(record), 600)
             self._print(f"{self._pace.count(self._failed)}  {trial_text(case, trial)}: {found}")
         elif record.status != "ok":
-            self._draw("")
-            self._print(
-                one_line(f"{trial_text(case, trial)}: {found_text(record)}", self._width() - 1)
-            )
+            width = self._width() - 1
+            self._tell(one_line(f"{trial_text(case, trial)}: {found_text(record)}", width))
 
     def note(self, text: str) -> None:
         """Tell what a user should know."""
-        if self._live:
-            self._draw("")
-        self._print(f"note: {one_line(text, 400)}")
+        self._tell(f"note: {one_line(text, 400)}")
 
     def close(self) -> None:
         """Clear the line that is redrawn."""
-        self._redraw.close()
-        if self._live:
-            self._draw("")
+        with self._lock:
+            self._redraw.close()
+            if self._live:
+                self._draw("")
+
+    def _tell(self, line: str) -> None:
+        """Print a line where the line that is redrawn stood."""
+        with self._lock:
+            if self._live:
+                self._draw("")
+            self._print(line)
 
     def _draw(self, line: str) -> None:
         self._out.write("\r\x1b[2K" + one_line(line, max(20, self._width() - 1)))

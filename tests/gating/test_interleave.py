@@ -311,10 +311,14 @@ def test_a_side_that_ends_at_once_is_told_with_its_last_words(tmp_path: Path) ->
     )
 
 
-def test_a_bench_harness_without_the_gate_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("module", [None, "gating.py", "gating/__init__.py"])
+def test_a_bench_harness_without_the_gate_is_refused(tmp_path: Path, module: str | None) -> None:
     old = tmp_path / "ancient" / "harness"
     old.mkdir(parents=True)
     (old / "__init__.py").write_text("__version__ = '0.0'\n")
+    if module is not None:
+        (old / module).parent.mkdir(exist_ok=True)
+        (old / module).touch()
 
     found = refused(tmp_path, head=old.parent)
 

@@ -13,12 +13,8 @@ import pytest
 from harness import hookimpl
 from harness.errors import BenchError, PluginError, SettingError
 from harness.listing.holdings import fetch, holdings, holdings_table, sentence
-from harness.planning.absence import absences
-from harness.planning.plan import make_plan
 from harness.plugin.definitions import Data, Dataset, Place, Task
-from harness.plugin.registry import Registry, load, registry_of
-from harness.suites.draft import draft
-from harness.suites.suite import Suite
+from harness.plugin.registry import Registry, registry_of
 
 
 def file_of(place: Place, name: str) -> Path:
@@ -178,31 +174,6 @@ def test_an_option_that_a_data_set_needs_is_asked_for(tmp_path: Path) -> None:
     )
 
 
-def test_a_plan_says_which_cases_lack_their_data(tmp_path: Path) -> None:
-    (tmp_path / "b.txt").write_text("")
-    base = {"model": "none", "procedure": "infer", "optimizer": "none", "dataset": "filed"}
-    suite = Suite("s", base=base, factors={"dataset.name": ["a", "b"]})
-    both = _with_builtin(registry())
-
-    plan = make_plan(draft(suite), both, lacking=absences(both, tmp_path))
-
-    assert [(each.expected, each.reason) for each in plan.cases] == [
-        ("skipped", f"{tmp_path}/a.txt is missing: `bench data fetch filed` gets it"),
-        (None, None),
-    ]
-
-
-def test_a_combination_that_cannot_be_is_refused_whether_its_data_is_here_or_not(
-    tmp_path: Path,
-) -> None:
-    both = load()
-    suite = Suite("s", base={"model": "cnn", "dataset": "diabetes", "optimizer": "sgd"})
-
-    plan = make_plan(draft(suite), both, lacking=absences(both, tmp_path))
-
-    assert [each.expected for each in plan.cases] == ["unsupported"]
-
-
 def test_what_says_that_data_is_absent_may_not_break(tmp_path: Path) -> None:
     def broken(place: Place, *, name: str = "a") -> str | None:
         raise OSError("no disk")
@@ -228,8 +199,3 @@ def test_what_says_that_data_is_absent_must_be_a_function() -> None:
         registry(absent="no")
 
     assert str(told.value) == ("plugin 'p': dataset filed: absent is 'no', which is no function")
-
-
-def _with_builtin(own: Registry) -> Registry:
-    builtin = load()
-    return Registry(builtin.plugins + own.plugins, {**builtin.entries, **own.entries})

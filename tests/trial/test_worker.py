@@ -24,6 +24,7 @@ from harness.plugin.definitions import (
     Data,
     Dataset,
     Findings,
+    Loss,
     Model,
     Place,
     Procedure,
@@ -248,7 +249,15 @@ def waves(place: Place) -> Data:
     return Data(Split((torch.zeros(8, 4),), torch.zeros(8, 4)))
 
 
+def of_sequences(task: Task) -> str | None:
+    return None if task.kind == "sequence" else "it aligns sequences"
+
+
 SEQUENCES = ModuleType("sequences")
+SEQUENCES.losses = hookimpl(  # type: ignore[attr-defined]
+    lambda: [Loss("aligned", lambda: torch.nn.CrossEntropyLoss(), accepts=of_sequences)],
+    specname="bench_register_losses",
+)
 SEQUENCES.datasets = hookimpl(  # type: ignore[attr-defined]
     lambda: [Dataset("letters", letters, lambda: STEPS), Dataset("waves", waves, lambda: STEPS)],
     specname="bench_register_datasets",
@@ -276,8 +285,11 @@ def test_a_loss_that_the_targets_of_a_sequence_do_not_fit_is_unsupported(
     assert outcome.reason.endswith(f"not the targets of a {kind} task: loss={fits} does")
 
 
-@pytest.mark.parametrize(("dataset", "loss"), [("waves", "mse"), ("waves", "bce_with_logits")])
-def test_a_loss_that_may_fit_the_numbers_of_a_sequence_is_tried(
+@pytest.mark.parametrize(
+    ("dataset", "loss"),
+    [("waves", "mse"), ("waves", "bce_with_logits"), ("letters", "aligned"), ("waves", "aligned")],
+)
+def test_a_loss_that_may_fit_the_targets_of_a_sequence_is_tried(
     monkeypatch: pytest.MonkeyPatch, dataset: str, loss: str
 ) -> None:
     registry = registry_of(builtin=bench_builtin, holding=HOLDING, sequences=SEQUENCES)

@@ -12,7 +12,6 @@ from made import made_case, made_plan, made_record, made_run
 from harness.records.planned import Case, Plan, Trial
 from harness.records.record import Record
 from harness.records.store import Journal, create_run, read_run
-from harness.watching.board import Board
 from harness.watching.follow import follow
 
 PLAN = made_plan(made_case({"init": "zeros"}), made_case({"init": "ones"}), seeds=(0, 1))
@@ -63,7 +62,7 @@ def journal(folder: Path) -> Iterator[Journal]:
 
 def heard(folder: Path, steps: Steps) -> list[object]:
     stored, listener = read_run(folder), Listener()
-    follow(stored, Board(stored.run.plan, stored.records), listener, steps)
+    follow(stored, listener, steps)
     assert steps.left == []
     return listener.heard
 
