@@ -54,6 +54,26 @@ def shown(plan: Plan, records: Sequence[Record]) -> Shown:
     return shown_of(stored(plan, records))
 
 
+def test_a_case_is_called_by_the_levels_that_tell_it_from_the_others() -> None:
+    plan = made_plan(
+        made_case({"model": "mlp", "optimizer": "sgd"}),
+        made_case({"model": "cnn", "optimizer": "sgd"}),
+    )
+
+    assert shown(plan, []).label(1) == "2 cnn"
+    assert (
+        shown(
+            made_plan(
+                made_case({"lr": 1, "init": "a"}),
+                made_case({"lr": 1, "init": "b"}),
+                made_case({"lr": 2, "init": "a"}),
+            ),
+            [],
+        ).label(1)
+        == "2 1 b"
+    )
+
+
 def three_cases(*settings: dict[str, Any]) -> tuple[Case, ...]:
     return tuple(made_case(each, baseline=0, epochs=3) for each in LEVELS)
 

@@ -68,6 +68,18 @@ def short_names(plan: Plan) -> dict[str, str]:
     }
 
 
+def telling_factors(plan: Plan) -> tuple[str, ...]:
+    """Choose the factors that tell the cases apart: one alone, where no two cases share its level.
+
+    So are cases named whose settings go together: each architecture has an optimizer of its own.
+    """
+    for factor in plan.factors:
+        levels = {level_text(case.levels.get(factor)) for case in plan.cases}
+        if len(levels) == len(plan.cases) and "-" not in levels:
+            return (factor,)
+    return tuple(plan.factors)
+
+
 @functools.lru_cache(maxsize=4096)
 def _text_of_word(word: str) -> str:
     """Print a text: the canonical form of a level with options as it is, others as levels."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from harness.judging.compare import learning_metric
 from harness.judging.tables import CaseSummary, summaries, trials_by_case
 from harness.numbers.metrics import Meaning
-from harness.records.naming import level_text
+from harness.records.naming import level_text, telling_factors
 from harness.records.planned import Plan, Trial
 from harness.records.record import STATUSES, Record
 from harness.records.store import StoredRun, last_attempts, no_collection
@@ -43,6 +43,7 @@ class Shown:
         names: The columns of the table of cases.
         judged: The comparisons of its cases with their baselines.
         trials: The trials of each case, by seed and fold.
+        telling: The factors that cases are called by.
     """
 
     stored: StoredRun
@@ -51,10 +52,12 @@ class Shown:
     names: Sequence[str]
     judged: ByCase
     trials: Mapping[int, Sequence[Ended]]
+    telling: Sequence[str]
 
     def label(self, case: int) -> str:
         """Call a case by its number and levels: `3 relu xavier_uniform`."""
-        levels = self.plan.cases[case].levels.values()
+        given = self.plan.cases[case].levels
+        levels = [given.get(factor) for factor in self.telling]
         texts = [one_line(level_text(each), 1000) for each in levels if each is not None]
         told = " ".join(texts)
         if len(told) > _MOST:  # a long list leaves room for what stands behind it
@@ -96,6 +99,7 @@ def shown_of(stored: StoredRun) -> Shown:
         rows=rows,
         names=names,
         judged=judged_by_case(plan, rows, metrics_of(names)),
+        telling=telling_factors(plan),
         trials={
             case: [Ended(each, latest.get(each.key)) for each in found]
             for case, found in trials_by_case(plan).items()

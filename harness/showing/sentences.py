@@ -13,7 +13,14 @@ from harness.errors import BenchError
 from harness.judging.compare import baseline_pairs
 from harness.judging.effects import Effect, effects
 from harness.judging.tables import CaseSummary
-from harness.records.naming import MEMORIES, MEMORY, assignment_text, level_text, short_names
+from harness.records.naming import (
+    MEMORIES,
+    MEMORY,
+    assignment_text,
+    level_text,
+    short_names,
+    telling_factors,
+)
 from harness.records.planned import Plan
 from harness.showing.columns import metrics_of
 from harness.showing.phrases import Teller
@@ -52,7 +59,8 @@ def sentences(
     lines = _of_main_effects(plan, rows, teller) if several else []
     if not lines:
         alone = [change for change in groups if len(change) == 1] or several
-        lines = list(_of_cases({each: groups[each] for each in alone}, judged, teller))
+        shown = {each: groups[each] for each in alone}
+        lines = list(_of_cases(shown, judged, teller, _called_by(plan)))
         if several and alone is not several:
             lines.append(_beyond(sum(len(groups[each]) for each in several)))
     if len(lines) > _MOST:
@@ -84,8 +92,14 @@ def _shown(level: Any) -> str:
     return one_line(level_text(level), 60)
 
 
+def _called_by(plan: Plan) -> str | None:
+    """Name the one factor that tells all cases apart, as it is printed; None: several do."""
+    telling = telling_factors(plan)
+    return short_names(plan)[telling[0]] if len(telling) == 1 else None
+
+
 def _of_cases(
-    groups: Mapping[_Change, Sequence[int]], judged: ByCase, teller: Teller
+    groups: Mapping[_Change, Sequence[int]], judged: ByCase, teller: Teller, called_by: str | None
 ) -> Iterator[str]:
     for change, cases in groups.items():
         found = {
@@ -95,15 +109,23 @@ def _of_cases(
         }
         sentence = teller.sentence(found)
         if sentence:
-            yield f"{_change_text(change)}: {sentence}"
+            yield f"{_change_text(change, called_by)}: {sentence}"
 
 
-def _change_text(change: _Change) -> str:
-    if len(change) == 1:
-        [(name, before, now)] = change
-        return f"{now} instead of {before} ({name})"
+def _change_text(change: _Change, called_by: str | None = None) -> str:
+    """Say what has changed: of many that go together, the one that tells the cases apart."""
+    told = [each for each in change if each[0] == called_by] if len(change) > 2 else change
+    if len(told) == 1:
+        [(name, before, now)] = told
+        others = [each for each, _, _ in change if each != name]
+        with_it = f", and with it {_listed(others)}" if others else ""
+        return f"{now} instead of {before} ({name}{with_it})"
     now_all = " ".join(f"{name}={now}" for name, _, now in change)
     return f"{now_all} instead of {' '.join(f'{name}={before}' for name, before, _ in change)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _beyond(cases: int) -> str:

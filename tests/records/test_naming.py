@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from made import made_case, made_plan
 
-from harness.records.naming import assignment_text, headers, level_text, short_names
+from harness.records.naming import (
+    assignment_text,
+    headers,
+    level_text,
+    short_names,
+    telling_factors,
+)
 from harness.suites.settings import plain, text
 from tests.suites.test_settings import LEVELS
 
@@ -81,3 +87,13 @@ def test_a_factor_that_is_called_as_a_column_keeps_its_address() -> None:
     plan = made_plan(made_case({"model.memory": 1, "model.wall_s": 2, "model.x": 3}))
 
     assert list(short_names(plan).values()) == ["model.memory", "model.wall_s", "x"]
+
+
+def test_cases_are_told_apart_by_one_factor_where_it_is_enough() -> None:
+    together = [{"lr": 1, "model": "mlp"}, {"lr": 1, "model": "cnn"}, {"lr": 2, "model": "rnn"}]
+    product = [{"lr": lr, "model": model} for lr in (1, 2) for model in ("mlp", "cnn")]
+    absent = [{"lr": 1, "model": None}, {"lr": 1, "model": "cnn"}]
+
+    assert telling_factors(made_plan(*map(made_case, together))) == ("model",)
+    assert telling_factors(made_plan(*map(made_case, product))) == ("lr", "model")
+    assert telling_factors(made_plan(*map(made_case, absent))) == ("lr", "model")

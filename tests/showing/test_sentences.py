@@ -66,6 +66,21 @@ def test_a_level_of_one_factor_is_a_sentence() -> None:
     ]
 
 
+def test_of_many_levels_that_go_together_the_one_that_names_the_cases_is_told() -> None:
+    plan = planned(
+        {"model": "mlp", "optimizer": "sgd", "init": "ones", "batch_size": 8},
+        {"model": "cnn", "optimizer": "adam", "init": "zeros", "batch_size": 8},
+        {"model": "rnn", "optimizer": "adam", "init": "ones", "batch_size": 8},
+    )
+
+    assert told(plan, learned(plan, 0.5, 0.9, 0.9)) == [
+        "cnn instead of mlp (model, and with it optimizer and init): test_accuracy better by 40.0"
+        " points [39.7, 40.3], 5 of 5 seeds",
+        "model=rnn optimizer=adam instead of model=mlp optimizer=sgd: test_accuracy better by"
+        " 40.0 points [39.3, 40.7], 5 of 5 seeds",
+    ]
+
+
 def test_memory_is_called_memory() -> None:
     plan = planned({"model.width": 8}, {"model.width": 16})
     found = learned(plan, 0.5, 0.5, host_peak_bytes=[[2e8] * 5, [3e8] * 5])
