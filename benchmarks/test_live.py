@@ -37,6 +37,7 @@ SUITE = Suite(
 )
 
 
+@pytest.mark.timeout(900)  # others may hold the machine's timing lock
 @pytest.mark.usefixtures("alone", "one_thread")
 def test_trials_are_as_fast_while_their_table_is_drawn(
     benchmark: BenchmarkFixture, tmp_path: Path
