@@ -14,6 +14,7 @@ Anything else that reaches the command line is a bug and keeps its traceback.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -60,9 +61,11 @@ def what_would_work(name: str, known: Iterable[str], most: int = 12) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Find the known name that is most like this one, if any is like it."""
+    """Find the known name that is most like this one, or has it as a part, if there is any."""
     folded = {same_name(each): each for each in known}
-    found = difflib.get_close_matches(same_name(name), folded, n=1, cutoff=0.5)
+    wanted = same_name(name)
+    found = difflib.get_close_matches(wanted, folded, n=1, cutoff=0.6)
+    found = found or [each for each in folded if wanted in re.split(r"[._]", each)]
     return folded[found[0]] if found else None
 
 

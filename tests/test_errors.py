@@ -47,6 +47,13 @@ def test_a_name_is_nearest_to_itself_however_it_is_written(name: str) -> None:
 
 def test_nothing_is_near_to_what_is_like_nothing() -> None:
     assert nearest("weight_decay", ["relu"]) is None
+    assert nearest("nope", ["line", "names"]) is None
+
+
+def test_a_name_that_has_the_word_as_a_part_is_nearest_where_none_is_written_alike() -> None:
+    assert nearest("slope", ["model.activation.negative_slope", "size"]) == (
+        "model.activation.negative_slope"
+    )
 
 
 @given(st.text())

@@ -184,10 +184,7 @@ FORMS = {
     ("data", "fetch"): "fetch: missing argument 'NAME'.",
     ("predict",): "predict: missing argument 'RUN'.",
     ("predict", "x", "init"): ("'init' is no level of a case: write ADDRESS=LEVEL,ADDRESS=LEVEL"),
-    ("-x",): (
-        "bench has no option '-x': did you mean '-p'?"
-        " (known: --data-root, --results, --version, -p)"
-    ),
+    ("-x",): ("bench has no option '-x' (known: --data-root, --results, --version, -p)"),
     ("run", "--sute", "x"): f"run has no option '--sute': did you mean '--suite'? {RUN_OPTIONS}",
     ("run", "--suite"): "Option '--suite' requires an argument.",
     on_smoke("--jobs 0"): "run: invalid value for '--jobs': 0 is not in the range x>=1.",
