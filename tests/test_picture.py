@@ -90,7 +90,7 @@ def test_a_plot_of_more_cases_than_colours_is_several_files(
     [
         (
             ("--kind", "pie", "--out", "pie.svg"),
-            "unknown kind of picture 'pie': did you mean 'time'? (known: activations, curves,"
+            "unknown kind of picture 'pie' (known: activations, curves,"
             " differences, effects, frontier, gradients, memory, strips, time)",
         ),
         (

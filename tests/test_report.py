@@ -463,7 +463,7 @@ def test_an_unknown_suffix_is_told_with_those_there_are() -> None:
         draw.checked_suffix(Path("curves.jpeg"))
 
     assert str(error.value) == (
-        "unknown suffix of a picture 'jpeg': did you mean 'png'? (known: pdf, png, svg)"
+        "unknown suffix of a picture 'jpeg' (known: pdf, png, svg)"
     )
 
 
