@@ -462,9 +462,7 @@ def test_an_unknown_suffix_is_told_with_those_there_are() -> None:
     with pytest.raises(UnknownName) as error:
         draw.checked_suffix(Path("curves.jpeg"))
 
-    assert str(error.value) == (
-        "unknown suffix of a picture 'jpeg' (known: pdf, png, svg)"
-    )
+    assert str(error.value) == ("unknown suffix of a picture 'jpeg' (known: pdf, png, svg)")
 
 
 def test_without_matplotlib_a_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
