@@ -129,7 +129,8 @@ _TABLE = (
         "host_peak_bytes",
         "Anonymous memory of the trial at its peak less that at the start: "
         "data mapped, model not yet built."
-        " File-backed pages and workers of a DataLoader are left out. Watched each millisecond"
+        " It is the trial's own: data that all trials of a run map and share, and other file-backed"
+        " pages, are left out, as workers of a DataLoader are. Watched each millisecond"
         " until the first step is over, then epoch by epoch.",
     ),
     _memory(
