@@ -40,15 +40,7 @@ from benchmarks.judging import (
     truth_of,
     victim_of,
 )
-from benchmarks.strikes import (
-    Strike,
-    journal,
-    marked,
-    notes,
-    records,
-    start,
-    strike,
-)
+from benchmarks.strikes import Strike, journal, marked, notes, records, start, strike
 from benchmarks.sweeps import Aim, Script, Sweep, drawn_script, started_by, written
 from harness.records.store import read_run
 from harness.system.processes import kill_all

@@ -33,6 +33,7 @@ RESULTS = ROOT / "results"
 SUITES = ROOT / "plugins" / "bench_builtin"
 LOCK = Path(tempfile.gettempdir()) / "bench-timing.lock"
 WIDTH = 110
+FEWEST_SEEDS = 3
 _AWAY = ("mnist-",)
 """How the names of suites begin whose data must be fetched; `DATA` names others."""
 
@@ -55,7 +56,7 @@ depend on the load, throughput does. Runs of your own land beside them and are i
 @click.argument("names", metavar="SUITE...", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All suites that need no download.")
 @click.option("--index", is_flag=True, help="Write the index alone.")
-@click.option("--seeds", metavar="N", help="In place of the suite's.")
+@click.option("--seeds", metavar="N", help="In place of the suite's; else three at least.")
 @click.option("--data-root", type=click.Path(path_type=Path), help="Where fetched data lies.")
 def main(
     names: Sequence[str],
@@ -73,7 +74,9 @@ def main(
             f"name suites: {', '.join(known)}" if not unknown else f"no suite {unknown[0]!r}"
         )
     for name in wanted:
-        code, elapsed_s = write_table(name, known[name], seeds, data_root)
+        few = known[name]["seeds"] < FEWEST_SEEDS
+        asked = seeds or (str(FEWEST_SEEDS) if few else None)
+        code, elapsed_s = write_table(name, known[name], asked, data_root)
         click.echo(f"{name}: exit {code}, {duration(elapsed_s)}")
     (RESULTS / "README.md").write_text(HEAD + "\n".join(rows(known)) + "\n")
 

@@ -10,13 +10,7 @@ import click
 
 from harness.cli.asked import columns_of, places_of
 from harness.cli.group import FILE, FORMAT, METRICS, bench, shared
-from harness.cli.output import (
-    MOST,
-    print_json,
-    print_text,
-    progress_on_stderr,
-    terminal_width,
-)
+from harness.cli.output import MOST, print_json, print_text, progress_on_stderr, terminal_width
 from harness.errors import BenchError, StoreError
 
 if TYPE_CHECKING:

@@ -17,23 +17,8 @@ import msgspec
 import psutil
 
 from harness.errors import PluginError
-from harness.running.messages import (
-    Begun,
-    Ended,
-    Hello,
-    Ready,
-    Refused,
-    Request,
-    line,
-)
-from harness.system.processes import (
-    MARK,
-    kill_all,
-    new_mark,
-    orphans_adopted,
-    signal_name,
-    strays,
-)
+from harness.running.messages import Begun, Ended, Hello, Ready, Refused, Request, line
+from harness.system.processes import MARK, kill_all, new_mark, orphans_adopted, signal_name, strays
 from harness.system.tmpfs import now_ns, remove_shared
 
 _SERVER = (

@@ -10,11 +10,7 @@ import msgspec
 
 from harness.planning.defaults import defaults_of
 from harness.records.merge import merged
-from harness.records.store import (
-    Journal,
-    create_run,
-    read_run,
-)
+from harness.records.store import Journal, create_run, read_run
 from harness.session.ask import Places, load_all
 
 

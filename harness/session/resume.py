@@ -12,12 +12,7 @@ from typing import Any
 from harness.errors import StoreError, UnknownName
 from harness.plugin.registry import Registry, load
 from harness.records.shape import missing_address
-from harness.records.store import (
-    Journal,
-    RunFile,
-    StoredRun,
-    read_run,
-)
+from harness.records.store import Journal, RunFile, StoredRun, read_run
 from harness.running.execute import Conditions, Watcher
 from harness.running.loads import FOLDER as DATA
 from harness.session.ask import Loaded, absolute_plugins, check_path

@@ -14,12 +14,7 @@ from harness.plugin.definitions import Metric
 from harness.plugin.registry import Registry
 from harness.records.looks import up_to
 from harness.records.planned import Plan, Trial
-from harness.records.store import (
-    Journal,
-    RunFile,
-    create_run,
-    read_run,
-)
+from harness.records.store import Journal, RunFile, create_run, read_run
 from harness.running.execute import Conditions, Watcher, execute
 from harness.session.ask import Loaded, Places, check_path, default_data_root
 from harness.session.waiting import waiting_trials

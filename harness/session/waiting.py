@@ -7,10 +7,7 @@ from harness.judging.tables import summaries
 from harness.records.looks import up_to
 from harness.records.planned import Plan, Trial
 from harness.records.record import BROKEN
-from harness.records.store import (
-    StoredRun,
-    last_attempts,
-)
+from harness.records.store import StoredRun, last_attempts
 
 
 def waiting_trials(stored: StoredRun, retry: bool = False) -> list[tuple[Trial, int]]:

@@ -38,11 +38,10 @@ def follow(
             trial = trials.get(record.key)
             if trial is None or (record.key, record.attempt) in known:
                 continue
-            done = len(last_attempts(records))
             records.append(record)
             if (now := len(due(stored.run.plan, records).trials)) != total:
                 total = now  # an adaptive run has begun its next look
-                watcher.begun(total, done)
+                watcher.begun(total, len(last_attempts(records[:-1])))
             watcher.ended(stored.run.plan.cases[trial.case], trial, record)
         whole = len({each.key for each in records}) >= total
         if not held and (whole or (free and was_free)):  # a run that begins has no lock yet
